@@ -1,0 +1,76 @@
+//! The values a store keeps, each under a key of its own.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Attempt;
+use crate::video::{Name, Sha256Hex, VideoHash};
+
+/// One line of the log. The latest entry of a key counts; nothing else refers to earlier ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// Key: the name.
+    Record(Record),
+    /// Takes a name's record away; its attempts stay.
+    Forget(Name),
+    /// Key: hash and number.
+    Attempt(Attempt),
+    /// Key: the content's SHA-256.
+    Asset(Asset),
+    /// Takes an uploaded asset's id away, so that the next use uploads it again.
+    ForgetAsset(Sha256Hex),
+    /// One for the whole state.
+    Account(Account),
+    /// Key: its number.
+    Run(Run),
+}
+
+/// What the state knows of a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub name: Name,
+    /// The manifest, relative to the project directory, when it was last applied.
+    pub path: String,
+    /// The wish that was last submitted, reused or moved for this name.
+    pub hash: VideoHash,
+    /// The hash before that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<VideoHash>,
+    /// The name this record was moved from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<Name>,
+    /// When this hash became the record's.
+    pub since: Timestamp,
+}
+
+/// Bytes that were uploaded once and need not be uploaded again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asset {
+    pub sha256: Sha256Hex,
+    pub asset_id: String,
+    pub uploaded_at: Timestamp,
+}
+
+/// Whose state this is: one account at one base URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    pub base_url: String,
+    pub username: String,
+    pub since: Timestamp,
+}
+
+/// What HeyGen's session list held before a run submitted anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    pub number: u64,
+    pub at: Timestamp,
+    /// Recent sessions that no attempt of ours knew: they can't be answers we lost later.
+    pub foreign_sessions: Vec<String>,
+    /// Whether the walk reached back far enough without a page failing.
+    pub complete: bool,
+}
