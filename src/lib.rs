@@ -16,7 +16,10 @@
 //! - Nothing is deleted unless asked for.
 //! - One writer at a time; readers never wait.
 
+pub mod follow;
+pub mod heygen;
 pub mod manifest;
+pub mod plan;
 pub mod project;
 pub mod state;
 pub mod video;

@@ -22,6 +22,8 @@ pub struct Wish {
     /// The manifest file, relative to the project directory, `/`-separated.
     pub path: Arc<str>,
     pub hash: VideoHash,
+    /// Where its webhook goes: the manifest's own, else the settings'. Not part of the hash.
+    pub callback_url: Option<String>,
     /// Present when the file was parsed in this run, absent when its hash came from the index.
     pub manifest: Option<Box<Manifest>>,
 }

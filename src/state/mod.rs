@@ -6,10 +6,12 @@
 
 mod attempt;
 mod entry;
+mod ledger;
 mod recorded;
 mod store;
 
 pub use attempt::{Attempt, Failure, Phase};
 pub use entry::{Account, Asset, Entry, Record, Run};
+pub use ledger::Ledger;
 pub use recorded::Recorded;
 pub use store::{ReadState, StateError, WriteState};

@@ -53,7 +53,20 @@ impl Recorded {
         self.attempts.get(hash).map_or(&[], Vec::as_slice)
     }
 
-    /// The attempt that speaks for a hash: the one with the highest number.
+    /// The attempt that speaks for a hash: the last one, unless it came to nothing while an
+    /// earlier one is live.
+    #[must_use]
+    pub fn current_attempt(&self, hash: &VideoHash) -> Option<&Attempt> {
+        let last = self.last_attempt(hash)?;
+        match last.phase {
+            Phase::NotSent | Phase::Deleted | Phase::Gone => {
+                Some(self.live_attempt(hash).unwrap_or(last))
+            }
+            _ => Some(last),
+        }
+    }
+
+    /// The attempt with the highest number.
     #[must_use]
     pub fn last_attempt(&self, hash: &VideoHash) -> Option<&Attempt> {
         self.attempts_of(hash).last()

@@ -1,0 +1,11 @@
+//! Following submitted videos to their end: when to look, how to look, and what a look changes.
+//!
+//! Uses only the reading half of the API, so nothing here can spend.
+
+mod look;
+mod observe;
+mod schedule;
+
+pub use look::{Coarse, Seen, look_at_session, look_at_statuses, look_at_video};
+pub use observe::observe;
+pub use schedule::{Due, Key, Schedule};

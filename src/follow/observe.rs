@@ -1,0 +1,82 @@
+//! What a look changes in the record. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Seen;
+use crate::heygen::Video;
+use crate::state::{Attempt, Failure, Phase};
+
+/// A video that was submitted less than this ago may be missing only because HeyGen's reads lag.
+const MISSING_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// Longest text of HeyGen's that is recorded, in characters.
+const MAX_TEXT: usize = 500;
+
+/// The attempt as it is after a look, or `None` if nothing changed.
+#[must_use]
+pub fn observe(attempt: &Attempt, seen: &Seen, now: Timestamp) -> Option<Attempt> {
+    let mut next = attempt.clone();
+    match seen {
+        Seen::Thinking => {}
+        Seen::Rendering { video_id } => rendering(&mut next, video_id),
+        Seen::Ended(video) => ended(&mut next, video, now),
+        Seen::SessionFailed { message } => {
+            next.phase = Phase::Failed;
+            next.failure = Some(failure("session_failed", message));
+            next.completed_at = Some(now);
+        }
+        Seen::Missing => missing(&mut next, now),
+    }
+    (next != *attempt).then_some(next)
+}
+
+/// A finished video does not start again: a status that says so is an old one.
+fn rendering(attempt: &mut Attempt, video_id: &str) {
+    if attempt.phase.is_unfinished() && usable(video_id) {
+        attempt.phase = Phase::Rendering;
+        attempt.video_id = Some(video_id.to_owned());
+    }
+}
+
+fn ended(attempt: &mut Attempt, video: &Video, now: Timestamp) {
+    if usable(&video.id) {
+        attempt.video_id = Some(video.id.clone());
+    }
+    let told = video
+        .completed_at
+        .and_then(|s| Timestamp::from_second(s).ok());
+    attempt.completed_at = told.or(attempt.completed_at).or(Some(now));
+    attempt.duration_s = video.duration.filter(|s| s.is_finite() && *s >= 0.0);
+    attempt.video_page_url = video
+        .video_page_url
+        .clone()
+        .filter(|url| url.len() <= 1_000);
+    if video.status == "completed" {
+        attempt.phase = Phase::Completed;
+        attempt.failure = None;
+    } else {
+        attempt.phase = Phase::Failed;
+        attempt.failure = Some(failure(
+            video.failure_code.as_deref().unwrap_or("failed"),
+            video.failure_message.as_deref().unwrap_or_default(),
+        ));
+    }
+}
+
+fn missing(attempt: &mut Attempt, now: Timestamp) {
+    let since = attempt.answered_at.unwrap_or(attempt.intent_at);
+    if now.duration_since(since) >= MISSING_AFTER && attempt.phase.is_live() {
+        attempt.phase = Phase::Gone;
+    }
+}
+
+fn failure(code: &str, message: &str) -> Failure {
+    let cut = |text: &str| text.chars().take(MAX_TEXT).collect();
+    Failure {
+        code: cut(code),
+        message: cut(message),
+    }
+}
+
+fn usable(id: &str) -> bool {
+    (1..=200).contains(&id.len())
+}

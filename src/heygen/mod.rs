@@ -1,0 +1,19 @@
+//! HeyGen's v3 API, the part that reconcile speaks.
+//!
+//! Reading and writing are two types, so that what only looks cannot spend: a [`Reader`] has no
+//! way to POST. Nothing here retries, follows redirects or decides; [`Answer`] says what an answer
+//! to a submission means.
+
+mod answer;
+mod api_error;
+mod connection;
+mod reader;
+mod wire;
+mod writer;
+
+pub use answer::Answer;
+pub use api_error::ApiError;
+pub use connection::{Base, BaseError, Config, ConnectError};
+pub use reader::{Me, ReadError, Reader, STATUS_BATCH, SessionPage};
+pub use wire::{CreateRequest, FileInput, ListedSession, Session, Video, VideoStatus};
+pub use writer::{UploadError, Writer};

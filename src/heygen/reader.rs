@@ -1,0 +1,169 @@
+//! The half that only looks.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Response;
+use serde::de::DeserializeOwned;
+
+use super::api_error::ApiError;
+use super::connection::{Config, ConnectError, Connection, body, describe, header, request_id};
+use super::wire::{Data, ListedSession, Page, Session, User, Video, VideoStatus};
+
+/// Most ids `GET /v3/videos/statuses` answers for at once. Source: HeyGen's reference.
+pub const STATUS_BATCH: usize = 100;
+
+/// Reads from HeyGen. Has no way to spend.
+#[derive(Debug, Clone)]
+pub struct Reader(Connection);
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("{0}")]
+    Api(ApiError, Option<Duration>),
+    #[error("{0}")]
+    Network(String),
+    #[error("an answer of another shape than HeyGen documents: {0}")]
+    Shape(String),
+}
+
+/// The account a key belongs to.
+#[derive(Debug, Clone)]
+pub struct Me {
+    pub username: String,
+    /// HeyGen's clock, from the `Date` header.
+    pub date: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub struct SessionPage {
+    pub sessions: Vec<ListedSession>,
+    pub next: Option<String>,
+}
+
+impl ReadError {
+    /// 401, 402, 403: the same for every request.
+    #[must_use]
+    pub fn refuses_all(&self) -> bool {
+        matches!(self, Self::Api(error, _) if matches!(error.status, 401..=403))
+    }
+
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Api(error, _) if error.status == 404)
+    }
+
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Api(_, wait) => *wait,
+            _ => None,
+        }
+    }
+}
+
+impl Reader {
+    pub fn connect(config: &Config) -> Result<Self, ConnectError> {
+        Connection::new(config.clone(), 8).map(Self)
+    }
+
+    pub async fn me(&self) -> Result<Me, ReadError> {
+        let response = self.send("/v3/users/me", &[]).await?;
+        let date = header(&response, "date").and_then(http_date);
+        let user: Data<User> = self.decode(response).await?;
+        Ok(Me {
+            username: user.data.username,
+            date,
+        })
+    }
+
+    pub async fn session(&self, id: &str) -> Result<Session, ReadError> {
+        let path = format!("/v3/video-agents/{}", segment(id));
+        let session: Data<Session> = self.get(&path, &[]).await?;
+        Ok(session.data)
+    }
+
+    /// The account's sessions, newest first.
+    pub async fn sessions(&self, token: Option<&str>) -> Result<SessionPage, ReadError> {
+        let mut query = vec![("limit", "100")];
+        query.extend(token.map(|t| ("token", t)));
+        let page: Page<ListedSession> = self.get("/v3/video-agents", &query).await?;
+        Ok(SessionPage {
+            sessions: page.data,
+            next: page.next_token.filter(|_| page.has_more),
+        })
+    }
+
+    /// Statuses of at most [`STATUS_BATCH`] videos.
+    pub async fn statuses(&self, ids: &[String]) -> Result<Vec<VideoStatus>, ReadError> {
+        let ids = ids.join(",");
+        let page: Page<VideoStatus> = self
+            .get("/v3/videos/statuses", &[("video_ids", &ids)])
+            .await?;
+        Ok(page.data)
+    }
+
+    pub async fn video(&self, id: &str) -> Result<Video, ReadError> {
+        let path = format!("/v3/videos/{}", segment(id));
+        let video: Data<Video> = self.get(&path, &[]).await?;
+        Ok(video.data)
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ReadError> {
+        let response = self.send(path, query).await?;
+        self.decode(response).await
+    }
+
+    async fn send(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, ReadError> {
+        self.0
+            .client
+            .get(self.0.url(path))
+            .query(query)
+            .timeout(self.0.config.read_timeout)
+            .send()
+            .await
+            .map_err(|e| ReadError::Network(self.0.redact(describe(&e))))
+    }
+
+    async fn decode<T: DeserializeOwned>(&self, response: Response) -> Result<T, ReadError> {
+        let status = response.status().as_u16();
+        let wait = header(&response, "retry-after")
+            .and_then(|text| text.trim().parse().ok())
+            .map(Duration::from_secs);
+        let id = request_id(&response);
+        let bytes = body(response).await.map_err(ReadError::Network)?;
+        let error = || {
+            let mut error = ApiError::read(status, id.clone(), &bytes);
+            error.message = self.0.redact(error.message);
+            error
+        };
+        if !(200..300).contains(&status) {
+            return Err(ReadError::Api(error(), wait));
+        }
+        let value: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|e| ReadError::Shape(e.to_string()))?;
+        if !value["error"].is_null() {
+            return Err(ReadError::Api(error(), wait));
+        }
+        serde_json::from_value(value).map_err(|e| ReadError::Shape(e.to_string()))
+    }
+}
+
+/// Ids come from the network: none may change the path it is put into.
+fn segment(id: &str) -> String {
+    id.bytes()
+        .map(|b| match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => char::from(b).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    let date = jiff::fmt::rfc2822::DateTimeParser::new();
+    date.parse_timestamp(text).ok()
+}

@@ -1,0 +1,134 @@
+//! The shapes of requests and answers, as HeyGen's reference gives them.
+//!
+//! Answers are read leniently: unknown fields are ignored, and a status is text, because a value
+//! nobody listed means "still running".
+
+use serde::{Deserialize, Serialize};
+
+/// Body of `POST /v3/video-agents`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CreateRequest {
+    pub prompt: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voice_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub style_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brand_kit_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orientation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileInput>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub incognito_mode: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
+    pub callback_id: String,
+}
+
+/// One item of `files`. Bytes of our own are uploaded first and sent as an asset.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type")]
+pub enum FileInput {
+    #[serde(rename = "url")]
+    Url { url: String },
+    #[serde(rename = "asset_id")]
+    Asset { asset_id: String },
+}
+
+/// What most answers wrap their content in.
+#[derive(Debug, Deserialize)]
+pub(super) struct Data<T> {
+    pub(super) data: T,
+}
+
+/// A list: the cursor stands beside the data.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page<T> {
+    pub(super) data: Vec<T>,
+    #[serde(default)]
+    pub(super) has_more: bool,
+    #[serde(default)]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Created {
+    pub(super) session_id: String,
+    #[serde(default)]
+    pub(super) video_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct ListedSession {
+    pub session_id: String,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Session {
+    pub session_id: String,
+    pub status: String,
+    #[serde(default)]
+    pub video_id: Option<String>,
+    #[serde(default)]
+    pub progress: Option<u8>,
+    #[serde(default)]
+    pub(super) messages: Vec<Message>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Message {
+    pub(super) content: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct VideoStatus {
+    #[serde(default)]
+    pub video_id: Option<String>,
+    pub status: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Video {
+    pub id: String,
+    pub status: String,
+    /// Unix seconds.
+    #[serde(default)]
+    pub completed_at: Option<i64>,
+    /// Seconds; what is billed.
+    #[serde(default)]
+    pub duration: Option<f64>,
+    #[serde(default)]
+    pub video_page_url: Option<String>,
+    #[serde(default)]
+    pub failure_code: Option<String>,
+    #[serde(default)]
+    pub failure_message: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct User {
+    pub(super) username: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct UploadedAsset {
+    pub(super) asset_id: String,
+}
+
+impl Session {
+    /// Why a failed session failed: its newest message of type `error`.
+    #[must_use]
+    pub fn error_message(&self) -> Option<&str> {
+        self.messages
+            .iter()
+            .find(|m| m.kind == "error")
+            .map(|m| m.content.as_str())
+    }
+}

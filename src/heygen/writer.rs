@@ -1,0 +1,135 @@
+//! The half that spends: submissions, and the uploads they need.
+
+use reqwest::multipart::{Form, Part};
+
+use super::answer::Answer;
+use super::api_error::ApiError;
+use super::connection::{Config, ConnectError, Connection, body, describe, header, request_id};
+use super::wire::{CreateRequest, Data, UploadedAsset};
+
+/// Writes to HeyGen.
+#[derive(Debug, Clone)]
+pub struct Writer(Connection);
+
+/// Why an upload did not end with an asset. Uploads cost nothing and honour their key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UploadError {
+    /// 401, 402, 403: the same for every request.
+    Refused(ApiError),
+    /// This file is not accepted.
+    Rejected(ApiError),
+    /// Worth trying again.
+    Passing {
+        reason: String,
+        retry_after: Option<std::time::Duration>,
+    },
+}
+
+impl Writer {
+    pub fn connect(config: &Config) -> Result<Self, ConnectError> {
+        Connection::new(config.clone(), 0).map(Self)
+    }
+
+    /// Sends one submission, once, on a connection of its own.
+    pub async fn create(&self, request: &CreateRequest, idempotency_key: &str) -> Answer {
+        let sent = self
+            .0
+            .client
+            .post(self.0.url("/v3/video-agents"))
+            .header("Idempotency-Key", idempotency_key)
+            .timeout(self.0.config.request_timeout)
+            .json(request)
+            .send()
+            .await;
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) => return self.without_answer(&error),
+        };
+        let status = response.status().as_u16();
+        let retry_after = header(&response, "retry-after").map(str::to_owned);
+        let id = request_id(&response);
+        match body(response).await {
+            Ok(bytes) => {
+                self.redacted(Answer::classify(status, retry_after.as_deref(), id, &bytes))
+            }
+            Err(reason) => Answer::Unknown {
+                reason: self.0.redact(format!("HTTP {status}, but {reason}")),
+            },
+        }
+    }
+
+    fn without_answer(&self, error: &reqwest::Error) -> Answer {
+        let reason = self.0.redact(describe(error));
+        if error.is_connect() {
+            Answer::NoConnection { reason }
+        } else {
+            Answer::Unknown { reason }
+        }
+    }
+
+    fn redacted(&self, mut answer: Answer) -> Answer {
+        match &mut answer {
+            Answer::Refused(e)
+            | Answer::Rejected(e)
+            | Answer::Failed(e)
+            | Answer::RateLimited { error: e, .. } => {
+                e.message = self.0.redact(std::mem::take(&mut e.message));
+            }
+            Answer::Unknown { reason } => *reason = self.0.redact(std::mem::take(reason)),
+            Answer::Accepted { .. } | Answer::NoConnection { .. } => {}
+        }
+        answer
+    }
+
+    /// Uploads a file of at most 32 MB and returns its asset id.
+    pub async fn upload(
+        &self,
+        bytes: Vec<u8>,
+        media_type: &str,
+        idempotency_key: &str,
+    ) -> Result<String, UploadError> {
+        let part = Part::bytes(bytes)
+            .file_name(idempotency_key.to_owned())
+            .mime_str(media_type)
+            .map_err(|e| passing(describe(&e)))?;
+        let response = self
+            .0
+            .client
+            .post(self.0.url("/v3/assets"))
+            .header("Idempotency-Key", idempotency_key)
+            .timeout(self.0.config.upload_timeout)
+            .multipart(Form::new().part("file", part))
+            .send()
+            .await
+            .map_err(|e| passing(self.0.redact(describe(&e))))?;
+        let status = response.status().as_u16();
+        let retry_after = header(&response, "retry-after")
+            .and_then(|text| text.trim().parse().ok())
+            .map(std::time::Duration::from_secs);
+        let id = request_id(&response);
+        let bytes = body(response).await.map_err(passing)?;
+        let mut error = ApiError::read(status, id, &bytes);
+        error.message = self.0.redact(error.message);
+        match status {
+            200..=299 => uploaded(&bytes).ok_or_else(|| passing(error.to_string())),
+            401..=403 => Err(UploadError::Refused(error)),
+            400 | 404 | 413 | 415 | 422 => Err(UploadError::Rejected(error)),
+            _ => Err(UploadError::Passing {
+                reason: error.to_string(),
+                retry_after,
+            }),
+        }
+    }
+}
+
+fn uploaded(bytes: &[u8]) -> Option<String> {
+    let asset: Data<UploadedAsset> = serde_json::from_slice(bytes).ok()?;
+    Some(asset.data.asset_id).filter(|id| (1..=200).contains(&id.len()))
+}
+
+fn passing(reason: String) -> UploadError {
+    UploadError::Passing {
+        reason,
+        retry_after: None,
+    }
+}

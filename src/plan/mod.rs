@@ -1,0 +1,20 @@
+//! What would happen, decided purely: (desired, recorded, options) → [`Plan`].
+//!
+//! No file, clock, environment or network is touched here. A plan leaves no choice to whoever
+//! executes it, and every action carries its reason.
+
+mod action;
+mod cost;
+mod decide;
+mod diff;
+mod explain;
+mod lookup;
+mod options;
+mod retry;
+
+pub use action::{Action, Change, Kind, Plan, Reason, Summary};
+pub use cost::Pricing;
+pub use decide::plan;
+pub use diff::{DiffLine, canonical_yaml, unified};
+pub use explain::{Specs, explain};
+pub use options::{Options, Retry, Selection};
