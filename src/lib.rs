@@ -16,6 +16,7 @@
 //! - Nothing is deleted unless asked for.
 //! - One writer at a time; readers never wait.
 
+pub mod apply;
 pub mod follow;
 pub mod heygen;
 pub mod manifest;

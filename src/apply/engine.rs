@@ -1,0 +1,385 @@
+//! The loop that owns the state: starts what may start, takes in what came back, looks at what
+//! renders, and stops in good order.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::contents::{Bytes, ContentError};
+use super::event::{Counts, Event, Progress};
+use super::job::{Job, Queue};
+use super::slots::{Slots, freed_at};
+use crate::follow::{
+    Coarse, Key, Schedule, Seen, look_at_session, look_at_statuses, look_at_video,
+};
+use crate::heygen::{Answer, ReadError, Reader, Writer};
+use crate::manifest::Manifest;
+use crate::plan::{Action, Kind, Plan, Selection};
+use crate::state::{Attempt, Ledger, StateError};
+use crate::video::{Name, Sha256Hex, VideoHash};
+
+/// What bounds a run.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Unfinished videos of ours at a time.
+    pub max_jobs: usize,
+    pub poll_interval: Duration,
+    /// Follow every selected video to its end.
+    pub wait: bool,
+    pub deadline: Option<Instant>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Done,
+    OutOfTime,
+    /// Told to stop; nothing new was sent since.
+    Interrupted,
+    /// Nothing more could be sent, and why.
+    Stopped(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub counts: Counts,
+    pub end: End,
+}
+
+/// Executes one plan.
+pub struct Engine<'a> {
+    pub(super) ledger: &'a mut Ledger,
+    pub(super) reader: Reader,
+    pub(super) writer: Writer,
+    pub(super) bytes: Arc<dyn Bytes>,
+    pub(super) limits: Limits,
+    pub(super) clock: fn() -> Timestamp,
+    /// HeyGen's clock minus ours.
+    pub(super) heygen_ahead: jiff::SignedDuration,
+    /// The survey this run's attempts refer to.
+    pub(super) run: Option<u64>,
+    pub(super) report: &'a mut dyn FnMut(Event),
+    /// Counts up with every request to stop.
+    pub(super) stop: watch::Receiver<u32>,
+    pub(super) queue: Queue,
+    /// Reuses that wait for an earlier entry of the plan to be accepted.
+    pub(super) dependents: Vec<Action>,
+    pub(super) requests: JoinSet<Done>,
+    pub(super) looks: JoinSet<Looked>,
+    pub(super) schedule: Schedule,
+    pub(super) slots: Slots,
+    /// Jobs whose files are being uploaded: they have no intent yet and will need a slot.
+    pub(super) uploading: usize,
+    /// Videos whose end this run waits for.
+    pub(super) awaited: HashSet<Key>,
+    pub(super) paused_until: Option<Instant>,
+    pub(super) rate_limits: u32,
+    pub(super) unknown_in_a_row: u32,
+    /// Set once nothing new is sent.
+    pub(super) halt: Option<End>,
+    /// Nothing is looked at any more either.
+    blind: bool,
+    pub(super) counts: Counts,
+    pub(super) wanted: usize,
+    progress: Progress,
+}
+
+/// A request that came back.
+pub(super) enum Done {
+    Uploaded(Box<Job>, Result<Vec<(Sha256Hex, String)>, ContentError>),
+    Answered(Box<Job>, Box<Attempt>, Answer),
+}
+
+/// A look that came back.
+pub(super) enum Looked {
+    One(Key, Result<Seen, ReadError>),
+    Batch(Vec<(Key, String)>, Result<Vec<(String, Coarse)>, ReadError>),
+}
+
+/// What an engine works with.
+pub struct Parts<'a> {
+    pub ledger: &'a mut Ledger,
+    pub reader: Reader,
+    pub writer: Writer,
+    pub bytes: Arc<dyn Bytes>,
+    pub limits: Limits,
+    pub clock: fn() -> Timestamp,
+    pub heygen_ahead: jiff::SignedDuration,
+    pub run: Option<u64>,
+    pub report: &'a mut dyn FnMut(Event),
+    pub stop: watch::Receiver<u32>,
+}
+
+impl<'a> Engine<'a> {
+    #[must_use]
+    pub fn new(parts: Parts<'a>) -> Self {
+        Self {
+            schedule: Schedule::new(parts.limits.poll_interval),
+            ledger: parts.ledger,
+            reader: parts.reader,
+            writer: parts.writer,
+            bytes: parts.bytes,
+            limits: parts.limits,
+            clock: parts.clock,
+            heygen_ahead: parts.heygen_ahead,
+            run: parts.run,
+            report: parts.report,
+            stop: parts.stop,
+            queue: Queue::default(),
+            dependents: Vec::new(),
+            requests: JoinSet::new(),
+            looks: JoinSet::new(),
+            slots: Slots::default(),
+            uploading: 0,
+            awaited: HashSet::new(),
+            paused_until: None,
+            rate_limits: 0,
+            unknown_in_a_row: 0,
+            halt: None,
+            blind: false,
+            counts: Counts::default(),
+            wanted: 0,
+            progress: Progress::default(),
+        }
+    }
+
+    /// Does what the plan says. `manifests` holds the wish of every action that submits;
+    /// `selection` names the videos that `limits.wait` follows.
+    pub async fn run(
+        mut self,
+        plan: &Plan,
+        manifests: HashMap<Name, Box<Manifest>>,
+        selection: &Selection,
+    ) -> Result<Outcome, StateError> {
+        match self.work(plan, manifests, selection).await {
+            Ok(()) => Ok(self.outcome()),
+            Err(error) => {
+                self.tell_what_can_not_be_recorded().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn work(
+        &mut self,
+        plan: &Plan,
+        manifests: HashMap<Name, Box<Manifest>>,
+        selection: &Selection,
+    ) -> Result<(), StateError> {
+        self.track_unfinished(selection);
+        self.take_in(plan, manifests)?;
+        loop {
+            self.start_ready()?;
+            self.show_progress();
+            if self.is_over() {
+                return Ok(());
+            }
+            let wake = self.wake();
+            tokio::select! {
+                changed = self.stop.changed() => {
+                    if changed.is_err() || *self.stop.borrow() > 1 {
+                        self.halt = Some(End::Interrupted);
+                        return Ok(());
+                    }
+                    self.stop_gently();
+                }
+                Some(done) = self.requests.join_next() => self.take_back(done)?,
+                Some(looked) = self.looks.join_next() => self.take_look(looked)?,
+                () = tokio::time::sleep_until(wake) => self.on_time(),
+            }
+        }
+    }
+
+    fn take_in(
+        &mut self,
+        plan: &Plan,
+        mut manifests: HashMap<Name, Box<Manifest>>,
+    ) -> Result<(), StateError> {
+        self.hold_unsettled_prompts()?;
+        for action in plan.by_urgency() {
+            match action.kind {
+                Kind::Settle => self.leave_unsettled(action)?,
+                Kind::Reuse if action.session_id.is_none() => self.dependents.push(action.clone()),
+                Kind::Reuse => self.reuse(action)?,
+                Kind::Move => self.take_over(action)?,
+                kind if kind.submits() => {
+                    let Some(manifest) = manifests.remove(&action.name) else {
+                        continue;
+                    };
+                    self.queue.push(Job::new(action.clone(), manifest));
+                    self.wanted += 1;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let waits = self.limits.wait && !self.blind && !self.awaited.is_empty();
+        self.requests.is_empty() && !waits && (self.halt.is_some() || self.queue.len() == 0)
+    }
+
+    fn stop_gently(&mut self) {
+        if !self.requests.is_empty() {
+            let sending = self.requests.len();
+            self.emit(Event::Notice(format!(
+                "stopping: waiting for {sending} request(s) under way; \
+                 interrupt again to stop at once and leave their outcome unknown"
+            )));
+        }
+        self.halt_all(End::Interrupted);
+    }
+
+    /// Nothing new is sent from here on. The first reason stands.
+    pub(super) fn halt(&mut self, end: End) {
+        self.halt.get_or_insert(end);
+    }
+
+    /// Nor is anything looked at: only requests under way are waited for.
+    pub(super) fn halt_all(&mut self, end: End) {
+        self.looks.abort_all();
+        self.blind = true;
+        self.halt(end);
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        if self.limits.deadline.is_some_and(|deadline| deadline <= now) && !self.blind {
+            self.halt_all(End::OutOfTime);
+        }
+        let wall = (self.clock)();
+        self.awaited.retain(|key| self.slots.holds(key, wall));
+        self.look(now);
+    }
+
+    fn wake(&self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(60);
+        if self.blind {
+            return far;
+        }
+        let pause = self.paused_until.filter(|_| self.sends());
+        let look = self.schedule.next_due().filter(|_| self.follows());
+        [pause, look, self.limits.deadline]
+            .into_iter()
+            .flatten()
+            .fold(far, Instant::min)
+    }
+
+    /// Videos are asked for while their end matters: to wait for it, or to get their slot.
+    fn follows(&self) -> bool {
+        !self.blind && (self.limits.wait || (self.sends() && self.free_slots() == 0))
+    }
+
+    fn sends(&self) -> bool {
+        self.halt.is_none() && self.queue.len() > 0
+    }
+
+    fn look(&mut self, now: Instant) {
+        if !self.follows() {
+            return;
+        }
+        let due = self.schedule.due(now);
+        for (key, session_id) in due.sessions {
+            let reader = self.reader.clone();
+            self.looks.spawn(async move {
+                Looked::One(key, look_at_session(&reader, &session_id).await)
+            });
+        }
+        for batch in due.batches {
+            let reader = self.reader.clone();
+            self.looks.spawn(async move {
+                let ids: Vec<_> = batch.iter().map(|(_, id)| id.clone()).collect();
+                let seen = look_at_statuses(&reader, &ids).await;
+                Looked::Batch(batch, seen)
+            });
+        }
+    }
+
+    pub(super) fn look_at_video(&mut self, key: Key, video_id: String) {
+        let reader = self.reader.clone();
+        self.looks
+            .spawn(async move { Looked::One(key, look_at_video(&reader, &video_id).await) });
+    }
+
+    pub(super) fn free_slots(&self) -> usize {
+        let taken = self.slots.taken((self.clock)()) + self.uploading;
+        self.limits.max_jobs.saturating_sub(taken)
+    }
+
+    fn track_unfinished(&mut self, selection: &Selection) {
+        let now = (self.clock)();
+        let recorded = self.ledger.recorded();
+        let selected: HashSet<VideoHash> = recorded
+            .records
+            .values()
+            .filter(|r| selection.contains(&r.name))
+            .map(|r| r.hash)
+            .collect();
+        for attempt in recorded.attempts_where(|p| p.is_unfinished() || p.is_unsettled()) {
+            self.slots.note(attempt);
+            if !attempt.phase.is_unfinished() {
+                continue;
+            }
+            let key = (attempt.hash, attempt.number);
+            let since = attempt.answered_at.unwrap_or(attempt.intent_at);
+            let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+            let accepted = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
+            let (session, video) = (attempt.session_id.clone(), attempt.video_id.clone());
+            self.schedule.track(key, session, video, accepted);
+            let in_time = freed_at(attempt).is_some_and(|until| until > now);
+            if selected.contains(&attempt.hash) && in_time {
+                self.awaited.insert(key);
+            }
+        }
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        self.counts.add(&event);
+        (self.report)(event);
+    }
+
+    fn show_progress(&mut self) {
+        let progress = Progress {
+            wanted: self.wanted,
+            accepted: self.counts.submitted,
+            sending: self.requests.len(),
+            rendering: self.schedule.len(),
+            completed: self.counts.completed,
+            failed: self.counts.failed + self.counts.rejected + self.counts.unknown,
+        };
+        if progress != self.progress {
+            self.progress = progress;
+            (self.report)(Event::Progress(progress));
+        }
+    }
+
+    fn outcome(mut self) -> Outcome {
+        self.counts.not_started += self.queue.len() + self.dependents.len();
+        Outcome {
+            counts: self.counts,
+            end: self.halt.unwrap_or(End::Done),
+        }
+    }
+
+    /// The state can't be written any more: whatever requests still bring back is told, so that
+    /// nothing paid is lost.
+    async fn tell_what_can_not_be_recorded(&mut self) {
+        while let Some(done) = self.requests.join_next().await {
+            if let Ok(Done::Answered(job, _, answer)) = done {
+                let text = format!("its answer could not be recorded: {answer:?}");
+                self.error(
+                    Some(job.name().clone()),
+                    Some(job.hash()),
+                    "unrecorded",
+                    text,
+                );
+            }
+        }
+    }
+}

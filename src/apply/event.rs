@@ -1,0 +1,99 @@
+//! What happens during an apply, as data. Text, JSON and progress bars are made from it elsewhere.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::state::{Attempt, Failure};
+use crate::video::{Name, VideoHash};
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// HeyGen accepted a submission.
+    Submitted(Attempt),
+    /// A name shows an existing video now.
+    Reused {
+        name: Name,
+        hash: VideoHash,
+        session_id: Option<String>,
+        video_id: Option<String>,
+    },
+    /// A name took over the record of another.
+    Moved {
+        name: Name,
+        from: Name,
+        hash: VideoHash,
+        session_id: Option<String>,
+        video_id: Option<String>,
+    },
+    Completed(Attempt),
+    Failed(Attempt),
+    Rejected(Attempt),
+    /// The outcome of an attempt was not learned; it holds its name until it is settled.
+    Unknown(Attempt),
+    /// Found missing at HeyGen.
+    Gone(Attempt),
+    /// Something went wrong that no attempt stands for. `name` is absent where all are meant.
+    Error {
+        name: Option<Name>,
+        hash: Option<VideoHash>,
+        failure: Failure,
+    },
+    /// Worth saying to a person who waits, nothing else.
+    Notice(String),
+    /// Nothing is sent for so long.
+    Paused {
+        reason: String,
+        wait: Duration,
+    },
+    Progress(Progress),
+}
+
+/// How far an apply is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Submissions this apply wants to make.
+    pub wanted: usize,
+    pub accepted: usize,
+    /// Requests under way.
+    pub sending: usize,
+    /// Not finished at HeyGen, as far as this apply follows them.
+    pub rendering: usize,
+    pub completed: usize,
+    pub failed: usize,
+}
+
+/// How many of each, for the last line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// POSTs that were accepted.
+    pub submitted: usize,
+    pub reused: usize,
+    pub moved: usize,
+    pub settled: usize,
+    pub completed: usize,
+    pub failed: usize,
+    pub rejected: usize,
+    pub unknown: usize,
+    pub deleted: usize,
+    pub not_started: usize,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, event: &Event) {
+        match event {
+            Event::Submitted(_) => self.submitted += 1,
+            Event::Reused { .. } => self.reused += 1,
+            Event::Moved { .. } => self.moved += 1,
+            Event::Completed(_) => self.completed += 1,
+            Event::Failed(_) => self.failed += 1,
+            Event::Rejected(_) => self.rejected += 1,
+            Event::Unknown(_) => self.unknown += 1,
+            Event::Gone(_)
+            | Event::Error { .. }
+            | Event::Notice(_)
+            | Event::Paused { .. }
+            | Event::Progress(_) => {}
+        }
+    }
+}

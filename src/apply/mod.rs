@@ -1,0 +1,20 @@
+//! Doing what a plan says: each submission at most once, every outcome recorded.
+//!
+//! One task owns the state and decides; requests run beside it and report back. The order of
+//! steps is what protects the money: the intent is durable before its POST, the answer is durable
+//! before anything is said about it, and what is not certain stays `unknown`.
+
+mod contents;
+mod engine;
+mod event;
+mod handle;
+mod job;
+mod request;
+mod slots;
+mod start;
+mod survey;
+
+pub use contents::{Bytes, ContentError};
+pub use engine::{End, Engine, Limits, Outcome, Parts};
+pub use event::{Counts, Event, Progress};
+pub use survey::{AccountError, check_account, survey};

@@ -1,0 +1,225 @@
+//! Starting: free actions at once, submissions as slots, pauses and held prompts allow.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::contents::{missing, upload};
+use super::engine::{Done, Engine};
+use super::event::Event;
+use super::job::Job;
+use super::request::request;
+use crate::heygen::CreateRequest;
+use crate::plan::{Action, Kind};
+use crate::state::{Attempt, Entry, Failure, Phase, Record, StateError};
+use crate::video::{Name, VideoHash};
+
+impl Engine<'_> {
+    /// An unsettled attempt holds every submission of the same prompt: while it is open, a second
+    /// session of that prompt could be mistaken for its lost answer.
+    pub(super) fn hold_unsettled_prompts(&mut self) -> Result<(), StateError> {
+        let recorded = self.ledger.recorded();
+        let unsettled = recorded.attempts_where(Phase::is_unsettled);
+        let held: Vec<_> = unsettled.iter().map(|a| (a.hash, a.name.clone())).collect();
+        for (hash, name) in held {
+            if let Some(spec) = self.ledger.spec(&hash)? {
+                self.queue.hold(spec.prompt.as_str(), &name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what an interrupted or unanswered attempt is: unknown, and held until it is settled.
+    pub(super) fn leave_unsettled(&mut self, action: &Action) -> Result<(), StateError> {
+        let Some(attempt) = self.ledger.recorded().last_attempt(&action.hash) else {
+            return Ok(());
+        };
+        let mut attempt = attempt.clone();
+        if attempt.phase == Phase::Submitting {
+            attempt.phase = Phase::Unknown;
+            attempt.failure = Some(Failure {
+                code: "interrupted".to_owned(),
+                message: "stopped before the answer was recorded".to_owned(),
+            });
+            self.record(attempt.clone())?;
+        }
+        self.emit(Event::Unknown(attempt));
+        Ok(())
+    }
+
+    pub(super) fn reuse(&mut self, action: &Action) -> Result<(), StateError> {
+        let record = self.record_for(action);
+        self.ledger.write(vec![Entry::Record(record)])?;
+        let current = self.ledger.recorded().current_attempt(&action.hash);
+        let event = Event::Reused {
+            name: action.name.clone(),
+            hash: action.hash,
+            session_id: current.and_then(|a| a.session_id.clone()),
+            video_id: current.and_then(|a| a.video_id.clone()),
+        };
+        self.emit(event);
+        Ok(())
+    }
+
+    pub(super) fn take_over(&mut self, action: &Action) -> Result<(), StateError> {
+        let Some(from) = action.previous_name.clone() else {
+            return Ok(());
+        };
+        let mut record = self.record_for(action);
+        record.moved_from = Some(from.clone());
+        let entries = vec![Entry::Forget(from.clone()), Entry::Record(record)];
+        self.ledger.write(entries)?;
+        self.emit(Event::Moved {
+            name: action.name.clone(),
+            from,
+            hash: action.hash,
+            session_id: action.session_id.clone(),
+            video_id: action.video_id.clone(),
+        });
+        Ok(())
+    }
+
+    fn record_for(&self, action: &Action) -> Record {
+        let now = (self.clock)();
+        let old = self.ledger.recorded().records.get(&action.name);
+        let same = old.filter(|r| r.hash == action.hash);
+        Record {
+            name: action.name.clone(),
+            path: action.path.clone(),
+            hash: action.hash,
+            previous: same.map_or_else(|| old.map(|r| r.hash), |r| r.previous),
+            moved_from: old.and_then(|r| r.moved_from.clone()),
+            since: same.map_or(now, |r| r.since),
+        }
+    }
+
+    /// Starts every submission that may start now.
+    pub(super) fn start_ready(&mut self) -> Result<(), StateError> {
+        self.drop_held();
+        while self.may_start() {
+            let Some(job) = self.queue.take_ready() else {
+                return Ok(());
+            };
+            self.start(job)?;
+        }
+        Ok(())
+    }
+
+    fn may_start(&self) -> bool {
+        let paused = self
+            .paused_until
+            .is_some_and(|until| until > Instant::now());
+        self.halt.is_none() && !paused && self.free_slots() > 0
+    }
+
+    fn drop_held(&mut self) {
+        for (job, holder) in self.queue.take_held() {
+            let text = format!(
+                "not started: {holder} has an attempt with the same prompt whose outcome is not known"
+            );
+            self.not_started(&job, "prompt_held", text);
+        }
+    }
+
+    /// A job that will not be sent in this run, and why.
+    pub(super) fn not_started(&mut self, job: &Job, code: &str, message: String) {
+        self.counts.not_started += 1;
+        self.error(Some(job.name().clone()), Some(job.hash()), code, message);
+    }
+
+    pub(super) fn error(
+        &mut self,
+        name: Option<Name>,
+        hash: Option<VideoHash>,
+        code: &str,
+        message: String,
+    ) {
+        let failure = Failure {
+            code: code.to_owned(),
+            message,
+        };
+        self.emit(Event::Error {
+            name,
+            hash,
+            failure,
+        });
+    }
+
+    fn start(&mut self, job: Job) -> Result<(), StateError> {
+        let missing = missing(&job, self.ledger.recorded());
+        if missing.is_empty() {
+            return self.submit(job);
+        }
+        self.uploading += 1;
+        let (writer, bytes) = (self.writer.clone(), Arc::clone(&self.bytes));
+        self.requests.spawn(async move {
+            let mut assets = Vec::new();
+            for (content, media_type) in missing {
+                let sha256 = content.sha256;
+                match upload(&writer, Arc::clone(&bytes), content, media_type).await {
+                    Ok(asset_id) => assets.push((sha256, asset_id)),
+                    Err(error) => return Done::Uploaded(Box::new(job), Err(error)),
+                }
+            }
+            Done::Uploaded(Box::new(job), Ok(assets))
+        });
+        Ok(())
+    }
+
+    /// Writes the intent, then sends. The order is the promise: a crash in between leaves an
+    /// attempt that is known to be uncertain, never one that is not known.
+    pub(super) fn submit(&mut self, job: Job) -> Result<(), StateError> {
+        let attempt = self.intent(&job);
+        let callback_url = attempt.callback_url.as_deref();
+        let Some(body) = request(&job.manifest, callback_url, self.ledger.recorded()) else {
+            self.queue.finish(&job);
+            self.not_started(&job, "asset_missing", "a file was not uploaded".to_owned());
+            return Ok(());
+        };
+        self.ledger.put_spec(&job.manifest.spec)?;
+        self.ledger.reserve(self.requests.len() + 1)?;
+        let record = self.record_for(&job.action);
+        let entries = vec![Entry::Attempt(attempt.clone()), Entry::Record(record)];
+        self.ledger.write(entries)?;
+        self.slots.note(&attempt);
+        self.send(job, attempt, body);
+        Ok(())
+    }
+
+    fn intent(&self, job: &Job) -> Attempt {
+        let now = (self.clock)();
+        Attempt {
+            hash: job.hash(),
+            number: self.ledger.recorded().next_number(&job.hash()),
+            name: job.name().clone(),
+            phase: Phase::Submitting,
+            intent_at: now,
+            intent_at_heygen: now.checked_add(self.heygen_ahead).ok(),
+            run: self.run,
+            answered_at: None,
+            session_id: None,
+            video_id: None,
+            completed_at: None,
+            duration_s: None,
+            video_page_url: None,
+            failure: None,
+            callback_url: job.manifest.callback_url.clone(),
+            replace: job.action.kind == Kind::Replace,
+        }
+    }
+
+    fn send(&mut self, job: Job, attempt: Attempt, body: CreateRequest) {
+        let writer = self.writer.clone();
+        let key = attempt.idempotency_key();
+        self.requests.spawn(async move {
+            let answer = writer.create(&body, &key).await;
+            Done::Answered(Box::new(job), Box::new(attempt), answer)
+        });
+    }
+
+    /// Makes an attempt durable and keeps slots in step.
+    pub(super) fn record(&mut self, attempt: Attempt) -> Result<(), StateError> {
+        self.slots.note(&attempt);
+        self.ledger.write(vec![Entry::Attempt(attempt)])
+    }
+}
