@@ -17,10 +17,13 @@
 //! - One writer at a time; readers never wait.
 
 pub mod apply;
+pub mod cli;
 pub mod follow;
 pub mod heygen;
 pub mod manifest;
+pub mod output;
 pub mod plan;
 pub mod project;
+pub mod sandbox;
 pub mod state;
 pub mod video;

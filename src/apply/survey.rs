@@ -11,8 +11,8 @@ use crate::state::{Account, Entry, Ledger, Run, StateError};
 const WALK_BACK: SignedDuration = SignedDuration::from_mins(15);
 /// A walk that has not got there after so many pages of 100 is incomplete.
 const MAX_PAGES: usize = 10;
-/// An entry of the state is at most 4 KB; more foreign sessions than this are not remembered.
-const MAX_REMEMBERED: usize = 40;
+/// More foreign sessions than this are not remembered: an entry of the state is bounded.
+const MAX_REMEMBERED: usize = 800;
 
 /// The state belongs to one account at one base.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

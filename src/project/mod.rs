@@ -3,5 +3,15 @@
 //! The only place that reads them from the disk.
 
 mod desired;
+mod duration;
+mod files;
+mod index;
+mod load;
+mod settings;
+mod walk;
 
 pub use desired::{Desired, Hidden, Wish};
+pub use duration::parse_duration;
+pub use files::ProjectBytes;
+pub use load::{load, reread};
+pub use settings::{Settings, load_settings};

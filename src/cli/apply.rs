@@ -1,0 +1,291 @@
+//! `reconcile apply`: shows the plan, asks, and does it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::approve;
+use super::args::ApplyArgs;
+use super::connect::{Api, connect};
+use super::context::Context;
+use super::desired::{self, Texts};
+use super::env;
+use super::error::CliError;
+use super::exit::Exit;
+use super::interrupt::watch_interrupts;
+use super::open::open_ledger;
+use super::plan::show;
+use super::planning;
+use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, survey};
+use crate::heygen::Me;
+use crate::output::Reporter;
+use crate::plan::{self, Kind, Options, Plan};
+use crate::project::{Desired, ProjectBytes, Settings};
+use crate::state::{Ledger, Phase, ReadState, Recorded, open_reader};
+
+const REHEARSAL_POLL: Duration = Duration::from_millis(500);
+
+pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError> {
+    context.refuse_github()?;
+    if !args.auto_approve && !approve::can_ask(context) {
+        return Err(approve::nobody_to_ask());
+    }
+    let command = Apply::prepare(context, args)?;
+    match args.auto_approve {
+        true => command.without_asking(),
+        false => command.asking(),
+    }
+}
+
+/// One apply: what was given, and what it works on.
+struct Apply<'a> {
+    context: &'a Context,
+    args: &'a ApplyArgs,
+    settings: Settings,
+    state_dir: std::path::PathBuf,
+}
+
+/// A plan with all that its execution needs.
+struct Ready {
+    desired: Desired,
+    options: Options,
+    plan: Plan,
+    texts: Texts,
+}
+
+impl<'a> Apply<'a> {
+    fn prepare(context: &'a Context, args: &'a ApplyArgs) -> Result<Self, CliError> {
+        let settings = context.settings()?;
+        let state_dir = context.state_dir(&settings, args.planning.sandbox)?;
+        Ok(Self {
+            context,
+            args,
+            settings,
+            state_dir,
+        })
+    }
+
+    /// Locks first, so that what is shown is what is done.
+    fn without_asking(&self) -> Result<Exit, CliError> {
+        let desired = self.desired()?;
+        let mut ledger = self.open()?;
+        let ready = self.plan(desired, ledger.recorded(), |hash| ledger.spec(hash))?;
+        self.show(&ready)?;
+        self.check_budget(&ready.plan)?;
+        self.execute(&mut ledger, ready)
+    }
+
+    /// Shows and asks without holding anyone up, then plans again under the lock.
+    fn asking(&self) -> Result<Exit, CliError> {
+        let reader = open_reader(&self.state_dir)?;
+        let recorded = reader.load()?;
+        let spec = desired::spec_from(&reader);
+        let shown = self.plan(self.desired()?, &recorded, spec)?;
+        self.show(&shown)?;
+        self.check_budget(&shown.plan)?;
+        if shown.plan.is_empty() && !self.has_to_follow(&recorded) {
+            return Ok(self.exit(&recorded, &shown, None));
+        }
+        if !shown.plan.is_empty()
+            && !approve::ask(self.context, "Apply this? Only `yes` is a yes:")?
+        {
+            self.context.say("Nothing was done.");
+            return Ok(Exit::Failed);
+        }
+        let mut ledger = self.open()?;
+        let ready = self.plan(self.desired()?, ledger.recorded(), |hash| ledger.spec(hash))?;
+        if ready.plan != shown.plan {
+            return Err(
+                CliError::new("the plan changed since it was shown; nothing was done")
+                    .hint("run apply again to see the new plan"),
+            );
+        }
+        self.execute(&mut ledger, ready)
+    }
+
+    fn open(&self) -> Result<Ledger, CliError> {
+        let timeout = self.args.lock_timeout;
+        open_ledger(self.context, &self.state_dir, "apply", timeout)
+    }
+
+    fn desired(&self) -> Result<Desired, CliError> {
+        let desired = desired::load(self.context, &self.settings, &self.state_dir);
+        if desired.problems.is_empty() || self.args.keep_going {
+            return Ok(desired);
+        }
+        self.context.show_problems(&desired.problems);
+        Err(CliError::new("a manifest is broken; nothing was done")
+            .hint("mend it, or apply the rest with --keep-going"))
+    }
+
+    fn plan(
+        &self,
+        mut desired: Desired,
+        recorded: &Recorded,
+        spec: impl Fn(
+            &crate::video::VideoHash,
+        ) -> Result<Option<crate::video::Spec>, crate::state::StateError>,
+    ) -> Result<Ready, CliError> {
+        let args = &self.args.planning;
+        let options = planning::options(args, &self.settings, &desired, recorded)?;
+        let mut plan = plan::plan(&desired, recorded, &options);
+        let texts = Texts::collect(self.context, &self.settings, &mut desired, &plan, spec)?;
+        plan::explain(&mut plan, &texts);
+        Ok(Ready {
+            desired,
+            options,
+            plan,
+            texts,
+        })
+    }
+
+    /// In JSON the events speak; a plan in between would not be one of them.
+    fn show(&self, ready: &Ready) -> Result<(), CliError> {
+        if self.context.is_json() {
+            self.context.show_problems(&ready.desired.problems);
+            return Ok(());
+        }
+        show(
+            self.context,
+            &ready.plan,
+            &ready.desired,
+            self.args.planning.full,
+        )
+    }
+
+    fn check_budget(&self, plan: &Plan) -> Result<(), CliError> {
+        let max = self.args.max_submissions;
+        match planning::over_budget(plan, &self.settings, max) {
+            Some(over) => Err(over),
+            None => Ok(()),
+        }
+    }
+
+    fn has_to_follow(&self, recorded: &Recorded) -> bool {
+        self.args.wait && !recorded.attempts_where(Phase::is_unfinished).is_empty()
+    }
+
+    fn execute(&self, ledger: &mut Ledger, ready: Ready) -> Result<Exit, CliError> {
+        let mut reporter = Reporter::new(
+            self.context.is_json(),
+            self.context.quiet,
+            self.context.stdout_paint(),
+        );
+        reporter.start()?;
+        let outcome = match ready.plan.is_empty() && !self.has_to_follow(ledger.recorded()) {
+            true => None,
+            false => Some(self.work(ledger, &ready, &mut reporter)?),
+        };
+        let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
+        reporter.finish(&counts)?;
+        Ok(self.exit(ledger.recorded(), &ready, outcome.as_ref()))
+    }
+
+    fn work(
+        &self,
+        ledger: &mut Ledger,
+        ready: &Ready,
+        reporter: &mut Reporter,
+    ) -> Result<Outcome, CliError> {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| CliError::new("cannot start").because(e))?
+            .block_on(self.talk(ledger, ready, reporter))
+    }
+
+    async fn talk(
+        &self,
+        ledger: &mut Ledger,
+        ready: &Ready,
+        reporter: &mut Reporter,
+    ) -> Result<Outcome, CliError> {
+        let stop = watch_interrupts()?;
+        let sandbox = self.args.planning.sandbox;
+        let api = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
+        let me = self.check_account(ledger, &api).await?;
+        let now = env::now();
+        let heygen_now = me.date.unwrap_or(now);
+        let run = match ready.plan.actions.iter().any(|a| a.kind.submits()) {
+            true => Some(survey(ledger, &api.reader, heygen_now, now).await?),
+            false => None,
+        };
+        let mut report = |event| reporter.event(&event);
+        let engine = Engine::new(Parts {
+            ledger,
+            reader: api.reader.clone(),
+            writer: api.writer.clone(),
+            bytes: Arc::new(ProjectBytes::new(&self.context.root)),
+            limits: self.limits(),
+            clock: env::now,
+            heygen_ahead: heygen_now.duration_since(now),
+            run,
+            report: &mut report,
+            stop,
+        });
+        let manifests = ready.texts.wished.clone();
+        let selection = &ready.options.selection;
+        Ok(engine.run(&ready.plan, manifests, selection).await?)
+    }
+
+    async fn check_account(&self, ledger: &mut Ledger, api: &Api) -> Result<Me, CliError> {
+        let me = api.reader.me().await?;
+        check_account(ledger, &api.base, &me, env::now())??;
+        Ok(me)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            max_jobs: self.settings.max_jobs,
+            poll_interval: self.poll_interval(),
+            wait: self.args.wait,
+            deadline: self.args.timeout.map(|timeout| Instant::now() + timeout),
+        }
+    }
+
+    /// The stand-in renders in seconds, so a rehearsal looks more often.
+    fn poll_interval(&self) -> Duration {
+        match self.args.planning.sandbox {
+            true => self.settings.poll_interval.min(REHEARSAL_POLL),
+            false => self.settings.poll_interval,
+        }
+    }
+
+    /// The first that fits: interrupted, failed in part, out of time, done.
+    fn exit(&self, recorded: &Recorded, ready: &Ready, outcome: Option<&Outcome>) -> Exit {
+        let end = outcome.map_or(&End::Done, |o| &o.end);
+        let not_started = outcome.map_or(0, |o| o.counts.not_started);
+        match end {
+            End::Interrupted => return Exit::Interrupted,
+            End::Stopped(_) => return Exit::Failed,
+            End::Done | End::OutOfTime => {}
+        }
+        if !ready.desired.problems.is_empty() || has_trouble(recorded, ready) {
+            return Exit::Failed;
+        }
+        match end {
+            End::OutOfTime => Exit::OutOfTime,
+            _ if not_started > 0 => Exit::Failed,
+            _ => Exit::Done,
+        }
+    }
+}
+
+/// Something selected is failed, rejected, unknown or blocked now.
+fn has_trouble(recorded: &Recorded, ready: &Ready) -> bool {
+    let blocked = ready.plan.actions.iter().any(|a| a.kind == Kind::Blocked);
+    let selection = &ready.options.selection;
+    let wished = ready
+        .desired
+        .wishes
+        .keys()
+        .filter(|n| selection.contains(n));
+    let troubled =
+        |phase: Phase| phase.is_unsettled() || matches!(phase, Phase::Failed | Phase::Rejected);
+    blocked
+        || wished
+            .filter_map(|name| recorded.records.get(name))
+            .filter_map(|record| recorded.current_attempt(&record.hash))
+            .any(|attempt| troubled(attempt.phase))
+}

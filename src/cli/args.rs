@@ -1,0 +1,197 @@
+//! The arguments, as users type them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// GitOps for AI videos: YAML manifests say which videos should exist; reconcile shows a plan and
+/// submits to HeyGen exactly what is new or changed, each wish at most once.
+#[derive(Debug, Parser)]
+#[command(name = "reconcile", version, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Project directory
+    #[arg(
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        default_value = ".",
+        hide_default_value = true
+    )]
+    pub(super) directory: PathBuf,
+    /// Output format; `github` is for validate
+    #[arg(long, value_enum, global = true, default_value_t = Format::Text, hide_default_value = true)]
+    pub(super) format: Format,
+    /// Say more on stderr (-vv for all)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// When to use colour
+    #[arg(long, value_enum, global = true, default_value_t = Color::Auto, hide_default_value = true)]
+    pub(super) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+    Github,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Write a settings file, a first manifest and .gitignore lines
+    Init(InitArgs),
+    /// Check every manifest; touches nothing
+    Validate(ValidateArgs),
+    /// Show what apply would do; works offline and without a key
+    Plan(PlanArgs),
+    /// Show the plan, ask, and do it
+    Apply(ApplyArgs),
+    /// Show every video: phase, age, session, video, page link
+    Status(StatusArgs),
+    /// Ask HeyGen how the videos are and record it; never submits
+    Refresh(RefreshArgs),
+    /// Run a local stand-in for HeyGen, to rehearse without paying
+    Sandbox(SandboxArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {}
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {}
+
+#[derive(Debug, Args)]
+pub(super) struct Names {
+    /// A name, a glob (quote it), or a manifest's path; all if none is given
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanningArgs {
+    #[command(flatten)]
+    pub(super) names: Names,
+    /// Try failed videos again, whatever their tries and backoff say
+    #[arg(long)]
+    pub(super) retry_failed: bool,
+    /// Make another take of NAME although nothing changed; costs a submission
+    #[arg(long, value_name = "NAME")]
+    pub(super) replace: Vec<String>,
+    /// Show long values and diffs whole
+    #[arg(long)]
+    pub(super) full: bool,
+    /// Rehearse against a local stand-in for HeyGen, with a state of its own
+    #[arg(long)]
+    pub(super) sandbox: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) planning: PlanningArgs,
+    /// Exit with 2 when apply would do something
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    pub(super) planning: PlanningArgs,
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(long)]
+    pub(super) auto_approve: bool,
+    /// Wait until every selected video ended
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// Stop after this time (like 30m), leaving the rest for the next apply
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+    /// Apply what is readable although a manifest is broken
+    #[arg(long)]
+    pub(super) keep_going: bool,
+    /// Most submissions of this run, in place of the settings' limit
+    #[arg(long, value_name = "N")]
+    pub(super) max_submissions: Option<usize>,
+    /// How long to wait for another writer
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub(super) lock_timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) names: Names,
+    /// Show the rehearsal's state
+    #[arg(long)]
+    pub(super) sandbox: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RefreshArgs {
+    #[command(flatten)]
+    pub(super) names: Names,
+    /// Ask the local stand-in for HeyGen
+    #[arg(long)]
+    pub(super) sandbox: bool,
+    /// How long to wait for another writer
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub(super) lock_timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxArgs {
+    /// Address to listen on; only this machine's own
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    pub(super) listen: SocketAddr,
+    /// Where sessions and the log of requests are kept; forgotten at the end if not given
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// How long a video renders
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "4s")]
+    pub(super) render_time: Duration,
+    /// Unfinished videos at a time; one more is answered with 429
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(super) max_jobs: usize,
+    /// A file of faults to inject (see docs/sandbox.md)
+    #[arg(long, value_name = "FILE")]
+    pub(super) faults: Option<PathBuf>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Honour Idempotency-Key on submissions, which HeyGen does not promise
+    #[arg(long)]
+    pub(super) honour_idempotency_key: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    pub(super) shell: clap_complete::Shell,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::project::parse_duration(text)
+        .ok_or_else(|| "expected a duration like 300ms, 5s or 10m".to_owned())
+}

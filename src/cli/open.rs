@@ -1,0 +1,44 @@
+//! Opening the state for writing: the lock first, and for whom it waits.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::context::Context;
+use super::env;
+use super::error::CliError;
+use crate::output::{escape, short_duration};
+use crate::state::{EmbeddedState, Holder, Ledger, Lock, LockError, StateError};
+
+/// Takes the lock, waiting for another writer at most `timeout`, and opens the state.
+pub(super) fn open_ledger(
+    context: &Context,
+    dir: &Path,
+    command: &str,
+    timeout: Duration,
+) -> Result<Ledger, CliError> {
+    let lock = take_lock(context, dir, command, timeout).map_err(StateError::from)?;
+    let state = EmbeddedState::open(dir, lock)?;
+    Ok(Ledger::open(Box::new(state))?)
+}
+
+fn take_lock(
+    context: &Context,
+    dir: &Path,
+    command: &str,
+    timeout: Duration,
+) -> Result<Lock, LockError> {
+    let holder = Holder {
+        pid: std::process::id(),
+        host: env::host(),
+        command: format!("reconcile {command}"),
+        since: env::now(),
+    };
+    let on_wait = |other: &Holder| {
+        context.say(&format!(
+            "waiting for the state, at most {}: it is locked by {}",
+            short_duration(timeout),
+            escape(&other.to_string())
+        ));
+    };
+    Lock::acquire(dir, &holder, timeout, std::thread::sleep, on_wait)
+}

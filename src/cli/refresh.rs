@@ -1,0 +1,101 @@
+//! `reconcile refresh`: asks HeyGen how the videos are and records it. Has no way to submit.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
+
+use serde_json::json;
+
+use super::args::RefreshArgs;
+use super::connect::connect;
+use super::context::Context;
+use super::desired;
+use super::env;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::open_ledger;
+use super::select;
+use crate::apply::check_account;
+use crate::follow::{Drift, refresh};
+use crate::output::{count, escape};
+use crate::plan::Selection;
+use crate::state::{Ledger, Recorded};
+use crate::video::{Name, VideoHash};
+
+pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<Exit, CliError> {
+    context.refuse_github()?;
+    let settings = context.settings()?;
+    let state_dir = context.state_dir(&settings, args.sandbox)?;
+    let desired = desired::load(context, &settings, &state_dir);
+    let mut ledger = open_ledger(context, &state_dir, "refresh", args.lock_timeout)?;
+    let selection = select::select(&args.names.names, &desired, ledger.recorded())?;
+    let hashes = hashes(ledger.recorded(), &selection);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::new("cannot start").because(e))?;
+    let drift = runtime.block_on(async {
+        let api = connect(context, &settings, &state_dir, args.sandbox).await?;
+        let me = api.reader.me().await?;
+        check_account(&mut ledger, &api.base, &me, env::now())??;
+        refresh_all(&mut ledger, &api.reader, &hashes).await
+    })?;
+    report(context, &drift)?;
+    Ok(Exit::Done)
+}
+
+fn hashes(recorded: &Recorded, selection: &Selection) -> HashSet<VideoHash> {
+    let records = recorded.records.values();
+    let selected = records.filter(|r| selection.contains(&r.name));
+    selected.map(|r| r.hash).collect()
+}
+
+async fn refresh_all(
+    ledger: &mut Ledger,
+    reader: &crate::heygen::Reader,
+    hashes: &HashSet<VideoHash>,
+) -> Result<Vec<Drift>, CliError> {
+    let mut drift = Vec::new();
+    refresh(ledger, reader, hashes, env::now(), &mut drift)
+        .await
+        .map_err(|error| match error {
+            crate::follow::RefreshError::Read(error) => CliError::from(error),
+            crate::follow::RefreshError::State(error) => CliError::from(error),
+        })?;
+    Ok(drift)
+}
+
+fn report(context: &Context, drift: &[Drift]) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    if context.is_json() {
+        let changes: Vec<_> = drift.iter().map(json_drift).collect();
+        let document = json!({"format_version": "1.0", "drift": changes});
+        return Ok(writeln!(out, "{document}")?);
+    }
+    let mut by_name: BTreeMap<&Name, &Drift> = BTreeMap::new();
+    by_name.extend(drift.iter().map(|d| (&d.after.name, d)));
+    for (name, drift) in by_name {
+        let (before, after) = (drift.before.as_str(), drift.after.phase.as_str());
+        let why = drift.after.failure.as_ref().map_or_else(String::new, |f| {
+            format!(" ({}: {})", escape(&f.code), escape(&f.message))
+        });
+        writeln!(out, "{name}: {before} → {after}{why}")?;
+    }
+    match drift.len() {
+        0 => writeln!(out, "Nothing changed at HeyGen.")?,
+        n => writeln!(out, "{} recorded.", count(n, "change", "changes"))?,
+    }
+    Ok(())
+}
+
+fn json_drift(drift: &Drift) -> serde_json::Value {
+    let after = &drift.after;
+    json!({
+        "name": after.name,
+        "hash": after.hash,
+        "before": drift.before,
+        "after": after.phase,
+        "session_id": after.session_id,
+        "video_id": after.video_id,
+        "failure": after.failure,
+    })
+}

@@ -1,0 +1,66 @@
+//! `reconcile status`: every video, from the record alone.
+
+use std::io::{BufWriter, Write};
+
+use super::args::StatusArgs;
+use super::context::Context;
+use super::desired;
+use super::env;
+use super::error::CliError;
+use super::exit::Exit;
+use super::select;
+use crate::output::{StatusRow, problems, status_json, write_status};
+use crate::plan::Selection;
+use crate::project::Desired;
+use crate::state::{ReadState, Recorded, open_reader};
+
+pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
+    context.refuse_github()?;
+    let settings = context.settings()?;
+    let state_dir = context.state_dir(&settings, args.sandbox)?;
+    let recorded = open_reader(&state_dir)?.load()?;
+    let desired = desired::load(context, &settings, &state_dir);
+    let selection = select::select(&args.names.names, &desired, &recorded)?;
+    let rows = rows(&desired, &recorded, &selection);
+    context.show_problems(&desired.problems);
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    if context.is_json() {
+        let errors = problems::json(&desired.problems);
+        writeln!(out, "{}", status_json(&rows, errors))?;
+    } else {
+        write_status(&mut out, &rows, context.stdout_paint(), env::now())?;
+    }
+    out.flush()?;
+    Ok(match desired.problems.is_empty() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
+}
+
+/// Wishes and records side by side, by name.
+fn rows<'a>(
+    desired: &'a Desired,
+    recorded: &'a Recorded,
+    selection: &Selection,
+) -> Vec<StatusRow<'a>> {
+    let names: std::collections::BTreeSet<_> = desired
+        .wishes
+        .keys()
+        .chain(recorded.records.keys())
+        .collect();
+    names
+        .into_iter()
+        .filter(|name| selection.contains(name))
+        .map(|name| {
+            let wish = desired.wishes.get(name);
+            let record = recorded.records.get(name);
+            StatusRow {
+                name,
+                path: wish.map_or_else(|| record.map_or("", |r| &r.path), |w| &w.path),
+                wished: wish.map(|w| w.hash),
+                recorded: record.map(|r| r.hash),
+                attempt: record.and_then(|r| recorded.current_attempt(&r.hash)),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,51 @@
+//! `reconcile validate`: checks every manifest, touches nothing.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::args::{Format, ValidateArgs};
+use super::context::Context;
+use super::env;
+use super::error::CliError;
+use super::exit::Exit;
+use crate::output::{count, problems};
+use crate::project::{self, Desired};
+
+pub(super) fn run(context: &Context, _args: &ValidateArgs) -> Result<Exit, CliError> {
+    let settings = context.settings()?;
+    let desired = project::load(&context.root, &settings, None, env::system_now());
+    show(context, &desired)?;
+    Ok(match desired.problems.is_empty() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
+}
+
+fn show(context: &Context, desired: &Desired) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match context.format {
+        Format::Json => {
+            let document = json!({
+                "format_version": "1.0",
+                "valid": desired.wishes.len(),
+                "errors": problems::json(&desired.problems),
+            });
+            writeln!(out, "{document}")?;
+        }
+        Format::Github => write!(out, "{}", problems::github(&desired.problems))?,
+        Format::Text => {
+            context.show_problems(&desired.problems);
+            writeln!(out, "{}", verdict(desired))?;
+        }
+    }
+    Ok(())
+}
+
+fn verdict(desired: &Desired) -> String {
+    let valid = count(desired.wishes.len(), "valid video", "valid videos");
+    match desired.problems.len() {
+        0 => format!("{valid}, no errors"),
+        n => format!("{valid}, {}", count(n, "error", "errors")),
+    }
+}

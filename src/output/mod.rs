@@ -1,0 +1,21 @@
+//! What people and programs read: text and JSON made from plain data.
+//!
+//! Nothing here decides, reads or waits. Whatever came from a manifest, the network or a file name
+//! is escaped on its way out.
+
+mod escape;
+mod paint;
+mod plan_json;
+mod plan_text;
+pub mod problems;
+mod reporter;
+mod status;
+mod words;
+
+pub use escape::escape;
+pub use paint::Paint;
+pub use plan_json::plan_json;
+pub use plan_text::{PlanView, write_plan};
+pub use reporter::Reporter;
+pub use status::{StatusRow, status_json, write_status};
+pub use words::{ago, count, dollars, short_duration};

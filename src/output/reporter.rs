@@ -1,0 +1,297 @@
+//! Shows the events of an apply: lines and a progress bar for people, JSON Lines for programs.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::{Paint, escape, short_duration};
+use crate::apply::{Counts, Event, Progress};
+use crate::state::Attempt;
+
+const FORMAT_VERSION: &str = "1.0";
+/// Where no bar can be drawn, a line every so often says that it goes on.
+const LINE_EVERY: Duration = Duration::from_secs(15);
+
+pub struct Reporter {
+    json: bool,
+    quiet: bool,
+    paint: Paint,
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+    /// The first line that could not be written; the run goes on and is recorded.
+    failed: Option<io::Error>,
+}
+
+impl Reporter {
+    #[must_use]
+    pub fn new(json: bool, quiet: bool, paint: Paint) -> Self {
+        let draws = !json && !quiet && io::stderr().is_terminal();
+        Self {
+            json,
+            quiet,
+            paint,
+            bar: draws.then(bar),
+            last_line: Instant::now(),
+            failed: None,
+        }
+    }
+
+    pub fn start(&mut self) -> io::Result<()> {
+        if self.json {
+            self.line(&json!({"type": "start", "format_version": FORMAT_VERSION}).to_string());
+        }
+        self.result()
+    }
+
+    pub fn event(&mut self, event: &Event) {
+        if let Event::Progress(progress) = event {
+            return self.progress(progress);
+        }
+        let line = match self.json {
+            true => json_line(event).map(|value| value.to_string()),
+            false => text_line(event, self.paint),
+        };
+        match line {
+            Some(line) => self.line(&line),
+            None => self.aside(event),
+        }
+    }
+
+    pub fn finish(&mut self, counts: &Counts) -> io::Result<()> {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let line = match self.json {
+            true => summary_json(counts).to_string(),
+            false => summary_text(counts),
+        };
+        if !line.is_empty() {
+            self.line(&line);
+        }
+        self.result()
+    }
+
+    fn result(&mut self) -> io::Result<()> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn line(&mut self, line: &str) {
+        let write = || writeln!(io::stdout().lock(), "{line}");
+        let written = match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        };
+        if let Err(error) = written {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// What is not data goes to stderr.
+    fn aside(&mut self, event: &Event) {
+        let text = match event {
+            Event::Notice(text) => escape(text).into_owned(),
+            Event::Paused { reason, wait } => format!(
+                "{}; going on in {}",
+                escape(reason),
+                short_duration((*wait).max(Duration::from_secs(1)))
+            ),
+            _ => return,
+        };
+        let write = || writeln!(io::stderr().lock(), "{text}");
+        // A stderr nobody reads is no reason to stop.
+        let _ = match &self.bar {
+            _ if self.quiet => return,
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        };
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let text = progress_text(progress);
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.wanted as u64);
+            bar.set_position((progress.completed + progress.failed) as u64);
+            bar.set_message(text);
+        } else if !self.quiet && self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("{text}");
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} [{bar:24}] {msg}  {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ");
+    let bar = ProgressBar::new(0).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn progress_text(p: &Progress) -> String {
+    let mut parts = vec![format!("{} of {} submitted", p.accepted, p.wanted)];
+    for (n, what) in [
+        (p.sending, "sending"),
+        (p.rendering, "rendering"),
+        (p.completed, "completed"),
+        (p.failed, "in trouble"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    }
+    parts.join(", ")
+}
+
+fn text_line(event: &Event, paint: Paint) -> Option<String> {
+    let id = |id: &Option<String>| escape(id.as_deref().unwrap_or("-")).into_owned();
+    let why = |a: &Attempt| {
+        a.failure.as_ref().map_or_else(String::new, |f| {
+            format!("{}: {}", escape(&f.code), escape(&f.message))
+        })
+    };
+    Some(match event {
+        Event::Submitted(a) => format!(
+            "{} {}  session {}",
+            paint.info("submitted"),
+            paint.bold(&a.name),
+            id(&a.session_id)
+        ),
+        Event::Completed(a) => format!(
+            "{} {}  {}{}",
+            paint.good("completed"),
+            paint.bold(&a.name),
+            a.duration_s
+                .map_or_else(String::new, |s| format!("{s:.0} s  ")),
+            id(&a.video_page_url)
+        ),
+        Event::Failed(a) => {
+            format!(
+                "{} {}  {}",
+                paint.bad("failed"),
+                paint.bold(&a.name),
+                why(a)
+            )
+        }
+        Event::Rejected(a) => {
+            format!(
+                "{} {}  {}",
+                paint.bad("rejected"),
+                paint.bold(&a.name),
+                why(a)
+            )
+        }
+        Event::Unknown(a) => format!(
+            "{} {}  {}\n    whether HeyGen took it is not known; it is held and not sent again",
+            paint.bad("unknown"),
+            paint.bold(&a.name),
+            why(a)
+        ),
+        Event::Gone(a) => format!(
+            "{} {}  its video is missing at HeyGen",
+            paint.bad("gone"),
+            paint.bold(&a.name)
+        ),
+        Event::Reused {
+            name, session_id, ..
+        } => format!(
+            "{} {}  session {}",
+            paint.info("reused"),
+            paint.bold(name),
+            id(session_id)
+        ),
+        Event::Moved { name, from, .. } => {
+            format!("{} {from} → {}", paint.info("moved"), paint.bold(name))
+        }
+        Event::Error { name, failure, .. } => format!(
+            "{} {}{}",
+            paint.bad("error"),
+            name.as_ref()
+                .map_or_else(String::new, |n| format!("{}  ", paint.bold(n))),
+            escape(&failure.message)
+        ),
+        Event::Notice(_) | Event::Paused { .. } | Event::Progress(_) => return None,
+    })
+}
+
+fn json_line(event: &Event) -> Option<Value> {
+    let attempt = |kind: &str, a: &Attempt| {
+        json!({
+            "type": kind,
+            "name": a.name,
+            "hash": a.hash,
+            "attempt": a.number,
+            "session_id": a.session_id,
+            "video_id": a.video_id,
+            "duration_s": a.duration_s,
+            "video_page_url": a.video_page_url,
+            "failure": a.failure,
+        })
+    };
+    Some(match event {
+        Event::Submitted(a) => attempt("submitted", a),
+        Event::Completed(a) => attempt("completed", a),
+        Event::Failed(a) | Event::Gone(a) => attempt("failed", a),
+        Event::Rejected(a) => attempt("rejected", a),
+        Event::Unknown(a) => attempt("unknown", a),
+        Event::Reused {
+            name,
+            hash,
+            session_id,
+            video_id,
+        } => json!({
+            "type": "reused", "name": name, "hash": hash,
+            "session_id": session_id, "video_id": video_id,
+        }),
+        Event::Moved {
+            name,
+            from,
+            hash,
+            session_id,
+            video_id,
+        } => json!({
+            "type": "moved", "name": name, "previous_name": from, "hash": hash,
+            "session_id": session_id, "video_id": video_id,
+        }),
+        Event::Error {
+            name,
+            hash,
+            failure,
+        } => json!({
+            "type": "error", "name": name, "hash": hash,
+            "session_id": null, "video_id": null, "failure": failure,
+        }),
+        Event::Notice(_) | Event::Paused { .. } | Event::Progress(_) => return None,
+    })
+}
+
+fn summary_json(counts: &Counts) -> Value {
+    let mut value = json!(counts);
+    value["type"] = json!("summary");
+    value
+}
+
+fn summary_text(c: &Counts) -> String {
+    let parts: Vec<_> = [
+        (c.submitted, "submitted"),
+        (c.reused, "reused"),
+        (c.moved, "moved"),
+        (c.settled, "settled"),
+        (c.completed, "completed"),
+        (c.failed, "failed"),
+        (c.rejected, "rejected"),
+        (c.unknown, "unknown"),
+        (c.deleted, "deleted"),
+        (c.not_started, "not started"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, what)| format!("{n} {what}"))
+    .collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("Applied: {}.", parts.join(", ")),
+    }
+}

@@ -1,0 +1,154 @@
+//! Every video in a line, for people and for programs.
+
+use std::io::{self, Write};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Paint, ago, count, escape};
+use crate::state::{Attempt, Phase};
+use crate::video::{Name, VideoHash};
+
+/// A name: what is wished, what is recorded, and the attempt that speaks for the record.
+pub struct StatusRow<'a> {
+    pub name: &'a Name,
+    pub path: &'a str,
+    pub wished: Option<VideoHash>,
+    pub recorded: Option<VideoHash>,
+    pub attempt: Option<&'a Attempt>,
+}
+
+/// Rendering for longer is trouble.
+const LONGEST_RENDER: SignedDuration = SignedDuration::from_hours(24);
+
+#[must_use]
+pub fn status_json(rows: &[StatusRow<'_>], errors: Value) -> Value {
+    let videos: Vec<_> = rows.iter().map(video).collect();
+    json!({"format_version": "1.0", "videos": videos, "errors": errors})
+}
+
+fn video(row: &StatusRow<'_>) -> Value {
+    let attempt = row.attempt;
+    json!({
+        "name": row.name,
+        "path": row.path,
+        "hash": row.recorded.or(row.wished),
+        "phase": attempt.map(|a| a.phase),
+        "attempt": attempt.map(|a| a.number),
+        "session_id": attempt.and_then(|a| a.session_id.as_deref()),
+        "video_id": attempt.and_then(|a| a.video_id.as_deref()),
+        "submitted_at": attempt.and_then(submitted_at),
+        "completed_at": attempt.and_then(|a| a.completed_at),
+        "duration_s": attempt.and_then(|a| a.duration_s),
+        "video_page_url": attempt.and_then(|a| a.video_page_url.as_deref()),
+        "failure": attempt.and_then(|a| a.failure.as_ref()),
+        "file": null,
+    })
+}
+
+/// When HeyGen accepted it.
+fn submitted_at(attempt: &Attempt) -> Option<Timestamp> {
+    attempt.session_id.as_ref().and(attempt.answered_at)
+}
+
+pub fn write_status(
+    out: &mut dyn Write,
+    rows: &[StatusRow<'_>],
+    paint: Paint,
+    now: Timestamp,
+) -> io::Result<()> {
+    if rows.is_empty() {
+        return writeln!(out, "No videos: no manifests and nothing recorded.");
+    }
+    let lines: Vec<_> = rows.iter().map(|row| cells(row, now)).collect();
+    let head = ["NAME", "PHASE", "AGE", "SESSION", "VIDEO", "PAGE"].map(str::to_owned);
+    let widths: Vec<_> = (0..head.len())
+        .map(|i| {
+            lines
+                .iter()
+                .chain([&head])
+                .map(|l| l[i].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    writeln!(out, "{}", paint.dim(line(&head, &widths)))?;
+    for (row, cells) in rows.iter().zip(&lines) {
+        writeln!(out, "{}", tint(paint, row, line(cells, &widths)))?;
+        if let Some(note) = note(row, now) {
+            writeln!(out, "  {}", paint.dim(note))?;
+        }
+    }
+    let finished = rows
+        .iter()
+        .filter(|r| phase(r) == Some(Phase::Completed))
+        .count();
+    writeln!(
+        out,
+        "{}, {finished} completed",
+        count(rows.len(), "video", "videos")
+    )
+}
+
+fn line(cells: &[String], widths: &[usize]) -> String {
+    let mut text = String::new();
+    for (cell, width) in cells.iter().zip(widths) {
+        text.push_str(&format!("{cell:<width$}  "));
+    }
+    text.trim_end().to_owned()
+}
+
+fn cells(row: &StatusRow<'_>, now: Timestamp) -> [String; 6] {
+    let attempt = row.attempt;
+    let or_dash = |text: Option<&str>| escape(text.unwrap_or("-")).into_owned();
+    [
+        row.name.to_string(),
+        phase(row).map_or("not submitted", Phase::as_str).to_owned(),
+        attempt.map_or_else(|| "-".to_owned(), |a| ago(since(a), now)),
+        or_dash(attempt.and_then(|a| a.session_id.as_deref())),
+        or_dash(attempt.and_then(|a| a.video_id.as_deref())),
+        or_dash(attempt.and_then(|a| a.video_page_url.as_deref())),
+    ]
+}
+
+fn phase(row: &StatusRow<'_>) -> Option<Phase> {
+    row.attempt.map(|a| a.phase)
+}
+
+fn since(attempt: &Attempt) -> Timestamp {
+    attempt
+        .completed_at
+        .or(attempt.answered_at)
+        .unwrap_or(attempt.intent_at)
+}
+
+fn tint(paint: Paint, row: &StatusRow<'_>, text: String) -> String {
+    match phase(row) {
+        Some(Phase::Completed) => paint.good(text),
+        Some(Phase::Submitted | Phase::Rendering) => paint.info(text),
+        Some(Phase::NotSent | Phase::Deleted) | None => text,
+        Some(_) => paint.bad(text),
+    }
+}
+
+/// What a line alone does not say.
+fn note(row: &StatusRow<'_>, now: Timestamp) -> Option<String> {
+    let attempt = row.attempt?;
+    if let Some(failure) = attempt.failure.as_ref() {
+        return Some(format!(
+            "{}: {}",
+            escape(&failure.code),
+            escape(&failure.message)
+        ));
+    }
+    if attempt.phase.is_unfinished() && now.duration_since(since(attempt)) > LONGEST_RENDER {
+        return Some("renders for more than 24 h; ask HeyGen's support about the session".into());
+    }
+    match row.wished {
+        None => Some(format!("its manifest is gone ({})", escape(row.path))),
+        Some(wished) if Some(wished) != row.recorded => {
+            Some("the manifest changed since; `reconcile plan` shows how".to_owned())
+        }
+        Some(_) => None,
+    }
+}
