@@ -47,6 +47,7 @@ pub enum Kind {
     /// It took effect; the answer is HTML with status 200.
     NotJson,
     /// Status 200 with an `error` field, without effect.
+    #[serde(rename = "error_in_200")]
     ErrorIn200,
     /// It took effect; the answer comes after a long silence.
     Silence { ms: u64 },

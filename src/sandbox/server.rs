@@ -106,7 +106,11 @@ async fn accept(listener: TcpListener, world: Shared) {
 async fn connection(stream: TcpStream, world: Shared) {
     // Small answers must not wait for more.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| handle(request, world.clone()));
+    // A task of its own: a client that hangs up does not undo what it asked for.
+    let service = service_fn(move |request| {
+        let handling = tokio::spawn(handle(request, world.clone()));
+        async move { handling.await.unwrap_or(Err(Dropped)) }
+    });
     let served = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
