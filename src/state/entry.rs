@@ -3,8 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Attempt;
+use super::{Attempt, StateError};
 use crate::video::{Name, Sha256Hex, VideoHash};
+
+/// Largest entry as JSON: what the index keeps well, and what room is reserved for. A wish's text,
+/// which may be longer, is kept elsewhere.
+const MAX_SIZE: usize = 4 << 10;
+/// Largest [`Run`], which holds a list of sessions.
+const MAX_RUN_SIZE: usize = 64 << 10;
 
 /// One line of the log. The latest entry of a key counts; nothing else refers to earlier ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,4 +79,27 @@ pub struct Run {
     pub foreign_sessions: Vec<String>,
     /// Whether the walk reached back far enough without a page failing.
     pub complete: bool,
+}
+
+impl Entry {
+    /// The entry as every store keeps it, if it is small enough to be kept.
+    pub(super) fn to_json(&self) -> Result<Vec<u8>, StateError> {
+        let json = serde_json::to_vec(self).map_err(|e| StateError::Io {
+            action: "encode an entry for",
+            path: "journal".into(),
+            source: e.into(),
+        })?;
+        let (size, limit) = (json.len(), self.max_size());
+        if size > limit {
+            return Err(StateError::EntryTooLarge { size, limit });
+        }
+        Ok(json)
+    }
+
+    fn max_size(&self) -> usize {
+        match self {
+            Self::Run(_) => MAX_RUN_SIZE,
+            _ => MAX_SIZE,
+        }
+    }
 }

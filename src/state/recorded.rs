@@ -44,7 +44,11 @@ impl Recorded {
         let attempts = self.attempts.entry(attempt.hash).or_default();
         match attempts.binary_search_by_key(&attempt.number, |a| a.number) {
             Ok(at) => attempts[at] = attempt,
-            Err(at) => attempts.insert(at, attempt),
+            Err(at) => {
+                // Hardly any hash has a second attempt, and room for it would be most of the memory.
+                attempts.reserve_exact(1);
+                attempts.insert(at, attempt);
+            }
         }
     }
 

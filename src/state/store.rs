@@ -21,14 +21,15 @@ pub trait ReadState {
 /// on the disk is decided when the state is opened again.
 pub trait WriteState: ReadState {
     /// Appends entries, in order and all together. Durable (on the disk, not in its cache) when it
-    /// returns; after an error it may hold a leading part of them or none.
+    /// returns; after an error it may hold all of them or none.
     fn append(&mut self, entries: &[Entry]) -> Result<(), StateError>;
 
     /// Makes a wish's canonical JSON durable. Writing the same again is free.
     fn put_spec(&mut self, hash: &VideoHash, canonical: &str) -> Result<(), StateError>;
 
-    /// Makes sure that the answers of `attempts` submissions can still be written, or fails: called
-    /// before a POST, so that a full disk is found out while nothing is owed yet.
+    /// Makes sure that the answers of `attempts` submissions, beside those still to be written for
+    /// earlier intents, can be written, or fails: called before a POST, so that a full disk is found
+    /// out while nothing is owed yet.
     fn reserve(&mut self, attempts: usize) -> Result<(), StateError>;
 }
 

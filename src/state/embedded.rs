@@ -1,0 +1,99 @@
+//! The embedded store: what a command that changes the state opens.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::index::Index;
+use super::journal::JournalWriter;
+use super::lock::Lock;
+use super::objects::Objects;
+use super::{Entry, Phase, ReadState, Recorded, StateError, WriteState, disk, reader};
+use crate::video::VideoHash;
+
+/// What the answer to one submission may take: an attempt, a record, and their lines.
+const ANSWER: u64 = 8 << 10;
+
+/// The one writer of a state directory. Dropping it closes the index, then gives the lock back.
+#[derive(Debug)]
+pub struct EmbeddedState {
+    index: Mutex<Index>,
+    journal: JournalWriter,
+    objects: Objects,
+    /// Intents written through this value whose answers are still to come.
+    unanswered: HashSet<(VideoHash, u32)>,
+    _lock: Lock,
+}
+
+impl EmbeddedState {
+    /// Opens the directory that `lock` is for, making what is missing. Reads the whole journal
+    /// once, so that nothing is added to a damaged one.
+    pub fn open(dir: &Path, lock: Lock) -> Result<Self, StateError> {
+        if lock.dir() != dir {
+            return Err(StateError::Locked {
+                holder: format!("nobody; the lock taken is for {}", lock.dir().display()),
+            });
+        }
+        disk::create_state_dir(dir)?;
+        let objects = Objects::new(dir);
+        if !dir.join("journal").exists() {
+            reader::check_never_written(dir, &objects)?;
+        }
+        let mut journal = JournalWriter::open(dir)?;
+        let index = Index::open(dir, &mut journal)?;
+        Ok(Self {
+            index: Mutex::new(index),
+            journal,
+            objects,
+            unanswered: HashSet::new(),
+            _lock: lock,
+        })
+    }
+
+    fn note_answers(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let Entry::Attempt(attempt) = entry else {
+                continue;
+            };
+            let key = (attempt.hash, attempt.number);
+            if attempt.phase == Phase::Submitting {
+                self.unanswered.insert(key);
+            } else {
+                self.unanswered.remove(&key);
+            }
+        }
+    }
+}
+
+impl ReadState for EmbeddedState {
+    fn load(&self) -> Result<Recorded, StateError> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        match index.load(&self.journal) {
+            Some(recorded) => Ok(recorded),
+            None => self.journal.journal().load(),
+        }
+    }
+
+    fn spec(&self, hash: &VideoHash) -> Result<Option<String>, StateError> {
+        self.objects.get(hash)
+    }
+}
+
+impl WriteState for EmbeddedState {
+    fn append(&mut self, entries: &[Entry]) -> Result<(), StateError> {
+        self.journal.append(entries)?;
+        self.note_answers(entries);
+        let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
+        index.follow(entries, &self.journal);
+        Ok(())
+    }
+
+    fn put_spec(&mut self, hash: &VideoHash, canonical: &str) -> Result<(), StateError> {
+        self.objects.put(hash, canonical)
+    }
+
+    fn reserve(&mut self, attempts: usize) -> Result<(), StateError> {
+        let answers = (self.unanswered.len() + attempts) as u64;
+        self.journal.reserve(answers * ANSWER)
+    }
+}

@@ -1,0 +1,117 @@
+//! The wishes as they were submitted: a file each, named by its hash, written once.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::StateError;
+use super::disk::{self, damaged, io_error};
+use crate::video::VideoHash;
+
+const FOLDER: &str = "objects";
+
+#[derive(Debug, Clone)]
+pub(super) struct Objects {
+    folder: PathBuf,
+}
+
+impl Objects {
+    pub fn new(dir: &Path) -> Self {
+        let folder = dir.join(FOLDER);
+        Self { folder }
+    }
+
+    /// Whether anything was ever written.
+    pub fn exist(&self) -> bool {
+        self.folder.is_dir()
+    }
+
+    fn path(&self, hash: &VideoHash) -> PathBuf {
+        let hex = hash.to_string();
+        let (folder, file) = hex.split_at(2);
+        self.folder.join(folder).join(format!("{file}.json"))
+    }
+
+    /// The text of a hash, proven to be it, or `None` when it was never written.
+    pub fn get(&self, hash: &VideoHash) -> Result<Option<String>, StateError> {
+        let path = self.path(hash);
+        let Some(text) = read(&path)? else {
+            return Ok(None);
+        };
+        match String::from_utf8(text) {
+            Ok(text) if VideoHash::of_canonical(&text) == *hash => Ok(Some(text)),
+            _ => Err(damaged(&path, 0, "the text is not the one of its hash")),
+        }
+    }
+
+    /// Makes a text durable. One that is there already is made sure of, but not written again; a
+    /// damaged one is replaced.
+    pub fn put(&self, hash: &VideoHash, text: &str) -> Result<(), StateError> {
+        let path = self.path(hash);
+        if VideoHash::of_canonical(text) != *hash {
+            return Err(damaged(
+                &path,
+                0,
+                "the text given is not the one of its hash",
+            ));
+        }
+        let folder = path.parent().unwrap_or(&self.folder);
+        if read(&path)?.is_some_and(|there| there == text.as_bytes()) {
+            return sync(&path).and_then(|()| disk::sync_dir(folder));
+        }
+        disk::create_dir(&self.folder)?;
+        disk::create_dir(folder)?;
+        disk::write_file(&path, &self.folder.join("new"), text.as_bytes())
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    let Some(mut file) = disk::open_regular(path, disk::options().read(true))? else {
+        return Ok(None);
+    };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)
+        .map_err(io_error("read", path))?;
+    Ok(Some(text))
+}
+
+/// Whoever wrote it may have died before it was on the disk.
+fn sync(path: &Path) -> Result<(), StateError> {
+    fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(io_error("sync", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_is_read_back_and_proven() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Objects::new(dir.path());
+        let hash = VideoHash::of_canonical("{}");
+        assert_eq!(objects.get(&hash).unwrap(), None);
+        assert!(!objects.exist());
+        objects.put(&hash, "{}").unwrap();
+        objects.put(&hash, "{}").unwrap();
+        assert_eq!(objects.get(&hash).unwrap().as_deref(), Some("{}"));
+        assert!(objects.exist());
+    }
+
+    #[test]
+    fn a_damaged_text_is_told_and_can_be_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Objects::new(dir.path());
+        let hash = VideoHash::of_canonical("{}");
+        objects.put(&hash, "{}").unwrap();
+        fs::write(objects.path(&hash), "{ }").unwrap();
+        assert!(matches!(
+            objects.get(&hash),
+            Err(StateError::Damaged { .. })
+        ));
+        objects.put(&hash, "{}").unwrap();
+        assert_eq!(objects.get(&hash).unwrap().as_deref(), Some("{}"));
+        assert!(objects.put(&hash, "[]").is_err());
+    }
+}

@@ -1,0 +1,151 @@
+//! Entries to store, and directories to store them in, for the tests of the state.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use reconcile::state::{
+    Account, Asset, Attempt, EmbeddedState, Entry, Failure, Holder, Lock, Phase, Record, Run,
+    StateError,
+};
+use reconcile::video::{Name, Sha256Hex, VideoHash};
+use tempfile::TempDir;
+
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_780_000_000 + second).unwrap()
+}
+
+pub fn name(n: u32) -> Name {
+    Name::parse(&format!("folder-{:03}/video-{n:06}", n % 100)).unwrap()
+}
+
+/// The text of the `n`th wish.
+pub fn text(n: u32) -> String {
+    format!(r#"{{"prompt":"wish {n}"}}"#)
+}
+
+pub fn hash(n: u32) -> VideoHash {
+    VideoHash::of_canonical(&text(n))
+}
+
+pub fn record(n: u32) -> Entry {
+    Entry::Record(Record {
+        name: name(n),
+        path: format!("videos/{}.yaml", name(n)),
+        hash: hash(n),
+        previous: None,
+        moved_from: None,
+        since: at(n.into()),
+    })
+}
+
+/// An attempt as small as its phase allows.
+pub fn bare(n: u32, number: u32, phase: Phase) -> Attempt {
+    Attempt {
+        hash: hash(n),
+        number,
+        name: name(n),
+        phase,
+        intent_at: at(n.into()),
+        intent_at_heygen: None,
+        run: None,
+        answered_at: None,
+        session_id: None,
+        video_id: None,
+        completed_at: None,
+        duration_s: None,
+        video_page_url: None,
+        failure: None,
+        callback_url: None,
+        replace: false,
+    }
+}
+
+/// An attempt with all that HeyGen tells of it.
+pub fn attempt(n: u32, phase: Phase) -> Attempt {
+    Attempt {
+        intent_at_heygen: Some(at(n.into())),
+        run: Some(1),
+        answered_at: Some(at(i64::from(n) + 1)),
+        session_id: Some(format!("sess_{:032x}", u128::from(n) << 64)),
+        video_id: Some(format!("{n:032x}")),
+        completed_at: Some(at(i64::from(n) + 300)),
+        duration_s: Some(61.25),
+        video_page_url: Some(format!("https://app.heygen.com/videos/{n:032x}")),
+        ..bare(n, 1, phase)
+    }
+}
+
+pub fn failure() -> Failure {
+    Failure {
+        code: "render_failed".into(),
+        message: "the avatar \"x\" has no such look\n…".into(),
+    }
+}
+
+pub fn asset(n: u32) -> Asset {
+    Asset {
+        sha256: Sha256Hex::of(&n.to_le_bytes()),
+        asset_id: format!("asset-{n}"),
+        uploaded_at: at(n.into()),
+    }
+}
+
+pub fn account(n: u32) -> Account {
+    Account {
+        base_url: "https://api.heygen.com".into(),
+        username: format!("user-{n}"),
+        since: at(n.into()),
+    }
+}
+
+pub fn run(number: u64, sessions: u32) -> Run {
+    Run {
+        number,
+        at: at(0),
+        foreign_sessions: (0..sessions).map(|n| format!("session-{n}")).collect(),
+        complete: true,
+    }
+}
+
+pub fn holder() -> Holder {
+    Holder {
+        pid: std::process::id(),
+        host: "test".into(),
+        command: "test".into(),
+        since: at(0),
+    }
+}
+
+/// A state directory that goes away with the test.
+pub struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join(".reconcile")
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.dir().join("journal")
+    }
+
+    pub fn open(&self) -> EmbeddedState {
+        self.try_open().unwrap()
+    }
+
+    pub fn try_open(&self) -> Result<EmbeddedState, StateError> {
+        open(&self.dir())
+    }
+}
+
+pub fn open(dir: &Path) -> Result<EmbeddedState, StateError> {
+    let lock = Lock::try_acquire(dir, &holder())?;
+    EmbeddedState::open(dir, lock)
+}
