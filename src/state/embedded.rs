@@ -26,8 +26,7 @@ pub struct EmbeddedState {
 }
 
 impl EmbeddedState {
-    /// Opens the directory that `lock` is for, making what is missing. Reads the whole journal
-    /// once, so that nothing is added to a damaged one.
+    /// Opens the directory that `lock` is for, making what is missing.
     pub fn open(dir: &Path, lock: Lock) -> Result<Self, StateError> {
         if lock.dir() != dir {
             return Err(StateError::Locked {
@@ -68,7 +67,7 @@ impl EmbeddedState {
 impl ReadState for EmbeddedState {
     fn load(&self) -> Result<Recorded, StateError> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        match index.load(&self.journal) {
+        match index.load(self.journal.journal())? {
             Some(recorded) => Ok(recorded),
             None => self.journal.journal().load(),
         }
@@ -81,10 +80,10 @@ impl ReadState for EmbeddedState {
 
 impl WriteState for EmbeddedState {
     fn append(&mut self, entries: &[Entry]) -> Result<(), StateError> {
-        self.journal.append(entries)?;
+        let lines = self.journal.append(entries)?;
         self.note_answers(entries);
         let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
-        index.follow(entries, &self.journal);
+        index.follow(entries, &lines);
         Ok(())
     }
 
