@@ -11,8 +11,8 @@ use super::objects::Objects;
 use super::{Entry, Phase, ReadState, Recorded, StateError, WriteState, disk, reader};
 use crate::video::VideoHash;
 
-/// What the answer to one submission may take: an attempt, a record, and their lines.
-const ANSWER: u64 = 8 << 10;
+/// What one submission may take: an intent and an answer, each an attempt and a record.
+const SUBMISSION: u64 = 16 << 10;
 
 /// The one writer of a state directory. Dropping it closes the index, then gives the lock back.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl WriteState for EmbeddedState {
     }
 
     fn reserve(&mut self, attempts: usize) -> Result<(), StateError> {
-        let answers = (self.unanswered.len() + attempts) as u64;
-        self.journal.reserve(answers * ANSWER)
+        let submissions = (self.unanswered.len() + attempts) as u64;
+        self.journal.reserve(submissions * SUBMISSION)
     }
 }

@@ -34,7 +34,7 @@
 //! - an index that is behind takes in the rest of the journal; one that is damaged, unfinished or
 //!   of another journal is built anew;
 //! - an index that is *ahead* shows that the journal lost entries: that is damage;
-//! - texts without a journal show the same.
+//! - texts or an index without a journal show the same.
 
 mod attempt;
 mod disk;
