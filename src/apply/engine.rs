@@ -175,7 +175,6 @@ impl<'a> Engine<'a> {
         self.take_in(plan, manifests)?;
         loop {
             self.start_ready()?;
-            self.stop_if_stuck();
             self.show_progress();
             if self.is_over() {
                 return Ok(());
@@ -224,16 +223,6 @@ impl<'a> Engine<'a> {
     fn is_over(&self) -> bool {
         let waits = self.limits.wait && !self.blind && !self.awaited.is_empty();
         self.requests.is_empty() && !waits && (self.halt.is_some() || self.queue.len() == 0)
-    }
-
-    /// Slots held only by attempts with an unknown outcome don't free by waiting and looking.
-    fn stop_if_stuck(&mut self) {
-        let idle = self.requests.is_empty() && self.schedule.is_empty();
-        if self.sends() && idle && self.paused_until.is_none() && self.free_slots() == 0 {
-            let text = "every slot is held by an attempt whose outcome is unknown".to_owned();
-            self.error(None, None, "no_slot", text.clone());
-            self.halt(End::Stopped(text));
-        }
     }
 
     fn stop_gently(&mut self) {
@@ -319,8 +308,9 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn free_slots(&self) -> usize {
-        let taken = self.slots.taken((self.clock)()) + self.uploading;
-        self.limits.max_jobs.saturating_sub(taken)
+        let max = self.limits.max_jobs;
+        let taken = self.slots.taken(max, (self.clock)()) + self.uploading;
+        max.saturating_sub(taken)
     }
 
     fn track_unfinished(&mut self, selection: &Selection) {

@@ -30,7 +30,7 @@ const FIELDS: [&str; 12] = [
 const MAX_ID: usize = 256;
 const MAX_LABELS: usize = 64;
 const MAX_LABEL: usize = 256;
-const MAX_URL: usize = 2_048;
+const MAX_URL: usize = 1_000;
 
 /// The name a file gives its only document: from its path, or why that is no name.
 pub type NameFromPath = Result<Name, String>;
@@ -315,7 +315,10 @@ pub(super) fn check_https(url: &str, what: &str) -> Result<(), String> {
         return Err(format!("`{what}` has at most {MAX_URL} bytes"));
     }
     let parsed = url::Url::parse(url).map_err(|e| format!("`{what}` is not a URL: {e}"))?;
-    if !url.starts_with("https://") || url.contains(char::is_whitespace) {
+    if !url.starts_with("https://")
+        || url.contains(['"', '\\'])
+        || url.contains(char::is_whitespace)
+    {
         return Err(format!("`{what}` is an https URL"));
     }
     if parsed.password().is_some() {

@@ -140,13 +140,15 @@ async fn handle(request: Request<Incoming>, world: Shared) -> Reply {
     if received.path.starts_with("/_sandbox/") {
         return reply(control(&received, &world));
     }
-    let faults = lock(&world).faults.strike(&received.method, &received.path);
-    let entry = log_entry(&received, &faults);
+    let (faults, number) = {
+        let mut world = lock(&world);
+        let faults = world.faults.strike(&received.method, &received.path);
+        let number = world.log(log_entry(&received, &faults));
+        (faults, number)
+    };
     let result = misbehave(&received, &faults, &world).await;
-    let status = result.as_ref().map_or(0, |r| r.status().as_u16());
-    let mut entry = entry;
-    entry["status"] = json!(status);
-    lock(&world).log(entry);
+    let status = result.as_ref().ok().map(|r| r.status().as_u16());
+    lock(&world).answered(number, status);
     result
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Config;
 use super::assets::Asset;
@@ -93,7 +93,8 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn log(&mut self, request: Value) {
+    /// Remembers a request as it came; returns its number.
+    pub(super) fn log(&mut self, request: Value) -> usize {
         if let Some(journal) = &mut self.journal
             && let Err(error) = journal.log(&request)
         {
@@ -101,6 +102,14 @@ impl World {
         }
         if self.requests.len() < REMEMBERED_REQUESTS {
             self.requests.push(request);
+        }
+        self.requests.len() - 1
+    }
+
+    /// What a request was answered with; null if its connection was dropped.
+    pub(super) fn answered(&mut self, number: usize, status: Option<u16>) {
+        if let Some(request) = self.requests.get_mut(number) {
+            request["status"] = json!(status);
         }
     }
 
