@@ -60,6 +60,28 @@ impl Heygen {
         answer["data"].as_array().unwrap().clone()
     }
 
+    /// Sends one request; returns status and body.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        let method = method.parse().unwrap();
+        let mut request = self.client.request(method, format!("{}{path}", self.url()));
+        if let Some(key) = key {
+            request = request.header("x-api-key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        self.runtime.block_on(async {
+            let response = request.send().await.unwrap();
+            (response.status().as_u16(), response.json().await.unwrap())
+        })
+    }
+
     /// Every session, with the request that made it.
     pub fn sessions(&self) -> Vec<Value> {
         self.get("/_sandbox/sessions")
