@@ -308,8 +308,9 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn free_slots(&self) -> usize {
-        let taken = self.slots.taken((self.clock)()) + self.uploading;
-        self.limits.max_jobs.saturating_sub(taken)
+        let max = self.limits.max_jobs;
+        let taken = self.slots.taken(max, (self.clock)()) + self.uploading;
+        max.saturating_sub(taken)
     }
 
     fn track_unfinished(&mut self, selection: &Selection) {

@@ -254,10 +254,7 @@ impl Engine<'_> {
         reason: String,
     ) -> Result<(), StateError> {
         attempt.phase = Phase::Unknown;
-        attempt.failure = Some(Failure {
-            code: "unknown_outcome".to_owned(),
-            message: cut(&reason),
-        });
+        attempt.failure = Some(Failure::new("unknown_outcome", &reason));
         self.record(attempt.clone())?;
         self.queue.finish(job);
         self.queue
@@ -372,17 +369,11 @@ fn failure(error: &ApiError) -> Failure {
         "" => format!("http_{}", error.status),
         code => code.to_owned(),
     };
-    Failure {
-        code,
-        message: cut(&match &error.param {
-            Some(param) => format!("{} (field {param})", error.message),
-            None => error.message.clone(),
-        }),
-    }
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(500).collect()
+    let message = match &error.param {
+        Some(param) => format!("{} (field {param})", error.message),
+        None => error.message.clone(),
+    };
+    Failure::new(&code, &message)
 }
 
 fn backoff(tries: u32) -> Duration {

@@ -37,10 +37,8 @@ impl Engine<'_> {
         let mut attempt = attempt.clone();
         if attempt.phase == Phase::Submitting {
             attempt.phase = Phase::Unknown;
-            attempt.failure = Some(Failure {
-                code: "interrupted".to_owned(),
-                message: "stopped before the answer was recorded".to_owned(),
-            });
+            let why = "stopped before the answer was recorded";
+            attempt.failure = Some(Failure::new("interrupted", why));
             self.record(attempt.clone())?;
         }
         self.emit(Event::Unknown(attempt));
@@ -134,10 +132,7 @@ impl Engine<'_> {
         code: &str,
         message: String,
     ) {
-        let failure = Failure {
-            code: code.to_owned(),
-            message,
-        };
+        let failure = Failure::new(code, &message);
         self.emit(Event::Error {
             name,
             hash,

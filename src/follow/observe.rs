@@ -4,12 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Seen;
 use crate::heygen::Video;
-use crate::state::{Attempt, Failure, Phase};
+use crate::state::{Attempt, Failure, Phase, is_usable_id};
 
 /// A video that was submitted less than this ago may be missing only because HeyGen's reads lag.
 const MISSING_AFTER: SignedDuration = SignedDuration::from_mins(5);
-/// Longest text of HeyGen's that is recorded, in characters.
-const MAX_TEXT: usize = 500;
+/// A longer page link, or one that needs escaping, is not recorded.
+const MAX_PAGE_URL: usize = 500;
 
 /// The attempt as it is after a look, or `None` if nothing changed.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn observe(attempt: &Attempt, seen: &Seen, now: Timestamp) -> Option<Attempt
         Seen::Ended(video) => ended(&mut next, video, now),
         Seen::SessionFailed { message } => {
             next.phase = Phase::Failed;
-            next.failure = Some(failure("session_failed", message));
+            next.failure = Some(Failure::new("session_failed", message));
             next.completed_at = Some(now);
         }
         Seen::Missing => missing(&mut next, now),
@@ -31,14 +31,14 @@ pub fn observe(attempt: &Attempt, seen: &Seen, now: Timestamp) -> Option<Attempt
 
 /// A finished video does not start again: a status that says so is an old one.
 fn rendering(attempt: &mut Attempt, video_id: &str) {
-    if attempt.phase.is_unfinished() && usable(video_id) {
+    if attempt.phase.is_unfinished() && is_usable_id(video_id) {
         attempt.phase = Phase::Rendering;
         attempt.video_id = Some(video_id.to_owned());
     }
 }
 
 fn ended(attempt: &mut Attempt, video: &Video, now: Timestamp) {
-    if usable(&video.id) {
+    if is_usable_id(&video.id) {
         attempt.video_id = Some(video.id.clone());
     }
     let told = video
@@ -46,16 +46,13 @@ fn ended(attempt: &mut Attempt, video: &Video, now: Timestamp) {
         .and_then(|s| Timestamp::from_second(s).ok());
     attempt.completed_at = told.or(attempt.completed_at).or(Some(now));
     attempt.duration_s = video.duration.filter(|s| s.is_finite() && *s >= 0.0);
-    attempt.video_page_url = video
-        .video_page_url
-        .clone()
-        .filter(|url| url.len() <= 1_000);
+    attempt.video_page_url = video.video_page_url.clone().filter(|url| is_plain_url(url));
     if video.status == "completed" {
         attempt.phase = Phase::Completed;
         attempt.failure = None;
     } else {
         attempt.phase = Phase::Failed;
-        attempt.failure = Some(failure(
+        attempt.failure = Some(Failure::new(
             video.failure_code.as_deref().unwrap_or("failed"),
             video.failure_message.as_deref().unwrap_or_default(),
         ));
@@ -69,14 +66,9 @@ fn missing(attempt: &mut Attempt, now: Timestamp) {
     }
 }
 
-fn failure(code: &str, message: &str) -> Failure {
-    let cut = |text: &str| text.chars().take(MAX_TEXT).collect();
-    Failure {
-        code: cut(code),
-        message: cut(message),
-    }
-}
-
-fn usable(id: &str) -> bool {
-    (1..=200).contains(&id.len())
+fn is_plain_url(url: &str) -> bool {
+    url.len() <= MAX_PAGE_URL
+        && url
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::api_error::ApiError;
 use super::wire::{Created, Data};
+use crate::state::is_usable_id;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -74,10 +75,9 @@ fn accepted(body: &[u8]) -> Option<Answer> {
         session_id,
         video_id,
     } = created.data;
-    let usable = |id: &str| (1..=200).contains(&id.len());
-    usable(&session_id).then(|| Answer::Accepted {
+    is_usable_id(&session_id).then(|| Answer::Accepted {
         session_id,
-        video_id: video_id.filter(|id| usable(id)),
+        video_id: video_id.filter(|id| is_usable_id(id)),
     })
 }
 

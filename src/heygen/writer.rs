@@ -124,7 +124,7 @@ impl Writer {
 
 fn uploaded(bytes: &[u8]) -> Option<String> {
     let asset: Data<UploadedAsset> = serde_json::from_slice(bytes).ok()?;
-    Some(asset.data.asset_id).filter(|id| (1..=200).contains(&id.len()))
+    Some(asset.data.asset_id).filter(|id| crate::state::is_usable_id(id))
 }
 
 fn passing(reason: String) -> UploadError {

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::source::Source;
 use super::wish::{Content, Manifest};
 use super::yaml;
-use crate::video::{FileSpec, MAX_REVISION, Name, Orientation, Prompt, Spec};
+use crate::video::{MAX_REVISION, Name, Orientation, Prompt, Spec};
 
 const FIELDS: [&str; 12] = [
     "name",
@@ -30,7 +30,7 @@ const FIELDS: [&str; 12] = [
 const MAX_ID: usize = 256;
 const MAX_LABELS: usize = 64;
 const MAX_LABEL: usize = 256;
-const MAX_URL: usize = 2_048;
+const MAX_URL: usize = 1_000;
 
 /// The name a file gives its only document: from its path, or why that is no name.
 pub type NameFromPath = Result<Name, String>;
@@ -107,10 +107,14 @@ impl Decoder<'_> {
         let (files, contents) = files(&mut self.checker, &fields, self.local);
         let labels = self.labels(&fields);
         let callback_url = self.callback_url(&fields);
-        let spec = self.spec(&fields, prompt?, files);
+        let look = self.look(&fields);
         if self.checker.problems.len() > before {
             return None;
         }
+        let spec = Spec {
+            files,
+            ..look(prompt?)
+        };
         self.manifest(node, name?, spec, labels, callback_url, contents)
     }
 
@@ -205,23 +209,30 @@ impl Decoder<'_> {
         }
     }
 
-    fn spec(&mut self, fields: &Fields, prompt: Prompt, files: Vec<FileSpec>) -> Spec {
+    /// The fields that need nothing but themselves, checked even where the prompt is wrong.
+    fn look(&mut self, fields: &Fields) -> impl FnOnce(Prompt) -> Spec + use<> {
         let revision = self
             .checker
             .integer(fields, "revision", 1, MAX_REVISION.into());
-        Spec {
-            prompt,
-            avatar_id: self.id(fields, "avatar_id"),
-            voice_id: self.id(fields, "voice_id"),
-            style_id: self.id(fields, "style_id"),
-            brand_kit_id: self.id(fields, "brand_kit_id"),
-            orientation: self.orientation(fields),
-            files,
-            incognito_mode: self
-                .checker
-                .boolean(fields, "incognito_mode")
-                .unwrap_or(false),
-            revision: revision.and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
+        let revision = revision.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
+        let avatar_id = self.id(fields, "avatar_id");
+        let voice_id = self.id(fields, "voice_id");
+        let style_id = self.id(fields, "style_id");
+        let brand_kit_id = self.id(fields, "brand_kit_id");
+        let orientation = self.orientation(fields);
+        let incognito_mode = self
+            .checker
+            .boolean(fields, "incognito_mode")
+            .unwrap_or(false);
+        move |prompt| Spec {
+            avatar_id,
+            voice_id,
+            style_id,
+            brand_kit_id,
+            orientation,
+            incognito_mode,
+            revision,
+            ..Spec::new(prompt)
         }
     }
 
@@ -315,7 +326,10 @@ pub(super) fn check_https(url: &str, what: &str) -> Result<(), String> {
         return Err(format!("`{what}` has at most {MAX_URL} bytes"));
     }
     let parsed = url::Url::parse(url).map_err(|e| format!("`{what}` is not a URL: {e}"))?;
-    if !url.starts_with("https://") || url.contains(char::is_whitespace) {
+    if !url.starts_with("https://")
+        || url.contains(['"', '\\'])
+        || url.contains(char::is_whitespace)
+    {
         return Err(format!("`{what}` is an https URL"));
     }
     if parsed.password().is_some() {

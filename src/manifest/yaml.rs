@@ -10,6 +10,7 @@ use super::source::Source;
 
 /// Deeper nesting than any manifest needs.
 const MAX_DEPTH: usize = 32;
+const THREE_LEVELS: &str = "a manifest needs three levels";
 /// Nodes of a file, aliases expanded.
 const MAX_NODES: usize = 20_000;
 /// Bytes of all scalars of a file, aliases expanded.
@@ -155,7 +156,7 @@ impl<'a> Builder<'a> {
     fn start(&mut self, items: Items, anchor: usize, span: Span) -> Step {
         if self.open.len() >= MAX_DEPTH {
             let message = format!("nested more than {MAX_DEPTH} levels deep");
-            return Err(self.stop("too_deep", span, &message, "a manifest needs three levels"));
+            return Err(self.stop("too_deep", span, &message, THREE_LEVELS));
         }
         self.count(1, 0, span)?;
         self.open.push(Open {
@@ -277,6 +278,16 @@ fn syntax(source: &Source<'_>, error: &ScanError) -> Problem {
         .collect();
     let tab = indent.contains('\t');
     let mut problem = source.problem("syntax", place, format!("not YAML: {}", error.info()));
+    problem.suggestion = Some(
+        "check indentation, quotes and brackets; text that holds `: ` or ` #` needs quotes"
+            .to_owned(),
+    );
+    // The parser has a limit of its own, and meets it first where nothing is closed.
+    if error.info().contains("recursion limit") {
+        problem.code = "too_deep";
+        problem.message = format!("nested more than {MAX_DEPTH} levels deep");
+        problem.suggestion = Some(THREE_LEVELS.to_owned());
+    }
     if tab {
         problem.code = "tab";
         problem.message = "a tab can't indent YAML".to_owned();

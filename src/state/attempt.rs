@@ -80,6 +80,45 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    const MAX_CODE: usize = 64;
+    const MAX_MESSAGE: usize = 400;
+
+    /// Bounded, so that an answer can always be recorded: what it says may come from anywhere.
+    #[must_use]
+    pub fn new(code: &str, message: &str) -> Self {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        Self {
+            code: code
+                .chars()
+                .filter(|c| plain(*c))
+                .take(Self::MAX_CODE)
+                .collect(),
+            message: bounded(message, Self::MAX_MESSAGE),
+        }
+    }
+}
+
+/// At most so many bytes, control characters replaced: JSON would write each as six.
+fn bounded(text: &str, bytes: usize) -> String {
+    let mut kept = String::new();
+    for c in text.chars() {
+        let c = if c.is_control() { ' ' } else { c };
+        if kept.len() + c.len_utf8() > bytes {
+            break;
+        }
+        kept.push(c);
+    }
+    kept
+}
+
+/// An id of HeyGen's as it may be recorded: short, printable, nothing that needs escaping.
+#[must_use]
+pub fn is_usable_id(id: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\');
+    (1..=128).contains(&id.len()) && id.bytes().all(plain)
+}
+
 impl Phase {
     /// Submitted, rendering or completed, and not gone: asking again would pay twice.
     #[must_use]
@@ -124,5 +163,36 @@ impl Attempt {
             1 => self.hash.to_string(),
             n => format!("{}.{n}", self.hash),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_answer_anyone_can_send_is_small_enough_to_be_recorded() {
+        let id = "x".repeat(128);
+        let worst = Attempt {
+            hash: VideoHash::of_canonical("{}"),
+            number: u32::MAX,
+            name: Name::parse(&"n".repeat(200)).unwrap(),
+            phase: Phase::Submitting,
+            intent_at: Timestamp::MAX,
+            intent_at_heygen: Some(Timestamp::MAX),
+            run: Some(u64::MAX),
+            answered_at: Some(Timestamp::MAX),
+            session_id: Some(id.clone()),
+            video_id: Some(id),
+            completed_at: Some(Timestamp::MAX),
+            duration_s: Some(f64::MAX),
+            video_page_url: Some("u".repeat(500)),
+            failure: Some(Failure::new(&"c".repeat(9_999), &"\"\u{7}".repeat(9_999))),
+            callback_url: Some("u".repeat(1_000)),
+            replace: true,
+        };
+        let json = serde_json::to_vec(&worst).unwrap();
+        assert!(json.len() < 4_000, "{}", json.len());
+        assert!(is_usable_id("sess_1:2-3.4") && !is_usable_id("") && !is_usable_id("a b"));
     }
 }

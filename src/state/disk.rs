@@ -73,12 +73,14 @@ pub(super) fn write_file(path: &Path, temporary: &Path, content: &[u8]) -> Resul
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Makes a directory only its owner can enter, durably. One that exists stays as it is.
+/// Makes a directory only its owner can enter, durably, and those above it. One that exists stays
+/// as it is.
 pub(super) fn create_dir(dir: &Path) -> Result<(), StateError> {
-    match DirBuilder::new().mode(0o700).recursive(true).create(dir) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => return Ok(()),
-        made => made.map_err(io_error("create", dir))?,
+    if dir.is_dir() {
+        return Ok(());
     }
+    let made = DirBuilder::new().mode(0o700).recursive(true).create(dir);
+    made.map_err(io_error("create", dir))?;
     match dir.parent() {
         Some(parent) if parent != Path::new("") => sync_dir(parent),
         _ => sync_dir(Path::new(".")),

@@ -11,8 +11,8 @@ use super::objects::Objects;
 use super::{Entry, Phase, ReadState, Recorded, StateError, WriteState, disk, reader};
 use crate::video::VideoHash;
 
-/// What the answer to one submission may take: an attempt, a record, and their lines.
-const ANSWER: u64 = 8 << 10;
+/// What one submission may take: an intent and an answer, each an attempt and a record.
+const SUBMISSION: u64 = 16 << 10;
 
 /// The one writer of a state directory. Dropping it closes the index, then gives the lock back.
 #[derive(Debug)]
@@ -26,8 +26,7 @@ pub struct EmbeddedState {
 }
 
 impl EmbeddedState {
-    /// Opens the directory that `lock` is for, making what is missing. Reads the whole journal
-    /// once, so that nothing is added to a damaged one.
+    /// Opens the directory that `lock` is for, making what is missing.
     pub fn open(dir: &Path, lock: Lock) -> Result<Self, StateError> {
         if lock.dir() != dir {
             return Err(StateError::Locked {
@@ -68,7 +67,7 @@ impl EmbeddedState {
 impl ReadState for EmbeddedState {
     fn load(&self) -> Result<Recorded, StateError> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        match index.load(&self.journal) {
+        match index.load(self.journal.journal())? {
             Some(recorded) => Ok(recorded),
             None => self.journal.journal().load(),
         }
@@ -81,10 +80,10 @@ impl ReadState for EmbeddedState {
 
 impl WriteState for EmbeddedState {
     fn append(&mut self, entries: &[Entry]) -> Result<(), StateError> {
-        self.journal.append(entries)?;
+        let lines = self.journal.append(entries)?;
         self.note_answers(entries);
         let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
-        index.follow(entries, &self.journal);
+        index.follow(entries, &lines);
         Ok(())
     }
 
@@ -93,7 +92,7 @@ impl WriteState for EmbeddedState {
     }
 
     fn reserve(&mut self, attempts: usize) -> Result<(), StateError> {
-        let answers = (self.unanswered.len() + attempts) as u64;
-        self.journal.reserve(answers * ANSWER)
+        let submissions = (self.unanswered.len() + attempts) as u64;
+        self.journal.reserve(submissions * SUBMISSION)
     }
 }

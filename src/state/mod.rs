@@ -10,21 +10,22 @@
 //! |---|---|
 //! | `journal` | the authority: every entry ever written, a checked line each, only ever appended to |
 //! | `objects/` | the text of every wish that was submitted, a file each, named by its hash |
-//! | `index/` | sled: the latest entry of each key, as the writer's view of the journal |
+//! | `index/` | sled: where the latest line of each key stands, as the writer's view of the journal |
 //! | `lock`, `watch.lock` | locked by whoever writes, and by the one `watch` |
 //! | `reserve` | room for answers, where the file system can't allocate it ahead |
 //! | `journal.torn-*` | what a crash left of a write that was never acknowledged |
 //!
 //! Why a journal, when there is sled: sled 0.34 can't prove that it is complete, lets one process
 //! in at a time and none to read beside it, and panics on damaged files. A file of checked lines is
-//! read by anyone at any time and shows where it ends. sled is left with what it does well.
+//! read by anyone at any time and shows where it ends. With the index a writer need not read what
+//! was superseded, however long the history; and it remembers how far the journal once reached.
 //!
 //! What always holds:
 //! - What [`WriteState::append`] acknowledged is on the disk; a batch is there as a whole or not.
 //! - A reader sees a prefix of the batches, in their order, and needs neither lock nor write access.
 //! - Damage is told with file and byte, never skipped and never repaired by leaving something out.
-//! - The index never decides what is recorded. It is used only if its entries add up to what its
-//!   seal says, and its seal agrees with the journal.
+//! - The index never decides what is recorded. It is used only if it adds up to what its seal says
+//!   and the journal holds the line the seal ends with; each line it leads to is checked again.
 //! - Only the holder of the lock writes, and checks before every write that nobody else did.
 //!
 //! When a writer opens:
@@ -33,7 +34,7 @@
 //! - an index that is behind takes in the rest of the journal; one that is damaged, unfinished or
 //!   of another journal is built anew;
 //! - an index that is *ahead* shows that the journal lost entries: that is damage;
-//! - texts without a journal show the same.
+//! - texts or an index without a journal show the same.
 
 mod attempt;
 mod disk;
@@ -50,7 +51,7 @@ mod reader;
 mod recorded;
 mod store;
 
-pub use attempt::{Attempt, Failure, Phase};
+pub use attempt::{Attempt, Failure, Phase, is_usable_id};
 pub use embedded::EmbeddedState;
 pub use entry::{Account, Asset, Entry, Record, Run};
 pub use ledger::Ledger;

@@ -51,11 +51,11 @@ impl ReadState for Reader {
     }
 }
 
-/// A journal is made before any text, so a state with texts and no journal has lost it: taking it
-/// for a new one would pay for everything again.
+/// A journal is made before anything else, so a state with texts or an index and no journal has
+/// lost it: taking it for a new one would pay for everything again.
 pub(super) fn check_never_written(dir: &Path, objects: &Objects) -> Result<(), StateError> {
-    if objects.exist() {
-        let what = "it is missing, though objects/ shows that videos were submitted";
+    if objects.exist() || dir.join("index").exists() {
+        let what = "it is missing, though objects/ or index/ shows that there was one";
         return Err(damaged(&dir.join("journal"), 0, what));
     }
     Ok(())

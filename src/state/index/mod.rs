@@ -1,136 +1,149 @@
-//! The index: the latest entry of each key, in sled, as the writer's view of the journal.
+//! The index: where the latest line of each key stands, in sled, as the writer's view of the journal.
 //!
-//! It is never the authority. It counts only while it proves to be exactly what the journal holds;
-//! in any doubt it is thrown away and built anew. Decides when to trust it; how it is kept is
+//! It is never the authority. It counts only while it proves complete and fits the journal; in any
+//! doubt it is thrown away and built anew. Decides when to trust it; how it is kept is
 //! [`view`]'s part.
 
 mod view;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, damaged};
-use super::journal::{Extent, JournalWriter, Line};
+use super::journal::{Journal, JournalWriter, Line, Spot};
 use super::key::Keyed;
 use super::{Entry, Recorded, StateError};
 use view::{Change, Doubt, Place, View};
 
 const FOLDER: &str = "index";
-/// An index that is further behind is built anew.
-const MAX_BEHIND: u64 = 8 << 20;
+const APPLIED_AT_A_TIME: usize = 4096;
 
 /// A view that can be trusted, or none.
 #[derive(Debug)]
 pub(super) struct Index {
     folder: PathBuf,
     view: Option<View>,
+    /// What the view has still to take in. sled writes at every batch, the journal is what counts,
+    /// so the view may well be behind until it is asked or closed.
+    pending: HashMap<[u8; 16], Change>,
+    last: Option<Spot>,
 }
 
 impl Index {
-    /// Reads the journal once, to its end, and brings the view there.
+    /// Reads what the journal holds beyond the view, and brings the view there.
     pub fn open(dir: &Path, journal: &mut JournalWriter) -> Result<Self, StateError> {
         let folder = dir.join(FOLDER);
-        let view = View::open(&folder);
-        let mut index = Self { folder, view: None };
-        match view {
-            Ok(Some(view)) if view.place().journal == journal.journal().id() => {
-                index.catch_up(view, journal)?;
-            }
-            Ok(None) => index.rebuild(journal)?,
-            Ok(Some(view)) => {
-                index.distrust(Some(view), &Doubt::Wrong("it belongs to another journal"));
-                index.rebuild(journal)?;
-            }
-            Err(doubt) => {
-                index.distrust(None, &doubt);
-                index.rebuild(journal)?;
-            }
+        let mut index = Self {
+            folder,
+            view: None,
+            pending: HashMap::new(),
+            last: None,
+        };
+        index.view = index.trusted(journal.journal())?;
+        if index.view.is_none() {
+            index.begin(journal.journal());
         }
+        index.catch_up(journal)?;
         Ok(index)
     }
 
-    fn catch_up(&mut self, mut view: View, journal: &mut JournalWriter) -> Result<(), StateError> {
-        let place = view.place().clone();
-        let mut behind = Behind::new(&place, journal);
-        let extent = journal.journal().scan(|lines| {
-            behind.visit(lines);
+    /// The view that is there, if it may still count.
+    fn trusted(&mut self, journal: &Journal) -> Result<Option<View>, StateError> {
+        let doubt = match View::open(&self.folder) {
+            Ok(None) => return Ok(None),
+            Ok(Some(view)) if view.place().journal == journal.id() => {
+                check_not_cut(view.place(), journal)?;
+                return Ok(Some(view));
+            }
+            Ok(Some(_)) => Doubt::Wrong("it belongs to another journal"),
+            Err(doubt) => doubt,
+        };
+        self.distrust(&doubt);
+        Ok(None)
+    }
+
+    fn begin(&mut self, journal: &Journal) {
+        match View::create(&self.folder, journal.id()) {
+            Ok(view) => self.view = Some(view),
+            Err(doubt) => self.distrust(&doubt),
+        }
+    }
+
+    fn catch_up(&mut self, journal: &mut JournalWriter) -> Result<(), StateError> {
+        let known = self.view.as_ref().and_then(|view| view.place().last);
+        let start = journal.journal().start();
+        let from = known.map_or(start, Spot::next);
+        let mut behind = Vec::new();
+        let extent = journal.journal().scan(from, |lines| {
+            behind.extend(changes(lines));
             Ok(())
         })?;
-        check_not_cut(&place, behind.crc, extent, journal)?;
-        journal.resume(extent)?;
-        if extent.end - place.end > MAX_BEHIND {
-            drop(view);
-            return self.rebuild(journal);
+        journal.resume(from, extent)?;
+        // Neighbours share sled's pages.
+        behind.sort_unstable_by_key(|change| change.key);
+        for portion in behind.chunks(APPLIED_AT_A_TIME) {
+            self.apply(portion, None);
         }
-        match view.apply(&behind.changes, Some(&place_of(journal))) {
-            Ok(()) => self.view = Some(view),
-            Err(doubt) => {
-                self.distrust(Some(view), &doubt);
-                self.rebuild(journal)?;
-            }
+        if extent.last.is_some() {
+            self.apply(&[], extent.last);
         }
         Ok(())
     }
 
-    fn rebuild(&mut self, journal: &mut JournalWriter) -> Result<(), StateError> {
-        let mut view = disk::remove_all(&self.folder)
-            .map_err(Doubt::from)
-            .and_then(|()| View::create(&self.folder, journal.journal().id()));
-        let extent = journal.journal().scan(|lines| {
-            if let Ok(built) = &mut view
-                && let Err(doubt) = built.apply(&changes(lines, 0), None)
-            {
-                view = Err(doubt);
-            }
-            Ok(())
-        })?;
-        journal.resume(extent)?;
-        let sealed = view.and_then(|mut view| {
-            view.apply(&[], Some(&place_of(journal)))?;
-            Ok(view)
-        });
-        match sealed {
-            Ok(view) => self.view = Some(view),
-            Err(doubt) => self.distrust(None, &doubt),
+    fn apply(&mut self, changes: &[Change], last: Option<Spot>) {
+        let Some(view) = &mut self.view else {
+            return;
+        };
+        if let Err(doubt) = view.apply(changes, last) {
+            self.distrust(&doubt);
         }
-        Ok(())
     }
 
     /// Everything recorded, or `None` when only the journal can tell.
-    pub fn load(&mut self, journal: &JournalWriter) -> Option<Recorded> {
-        let view = self.view.as_ref()?;
-        match view.load() {
-            Ok(recorded) if view.place().end == journal.end() => Some(recorded),
-            Ok(_) => None,
+    pub fn load(&mut self, journal: &Journal) -> Result<Option<Recorded>, StateError> {
+        self.take_in();
+        let Some(view) = &self.view else {
+            return Ok(None);
+        };
+        match view.spots() {
+            Ok(spots) => journal.load_at(&spots).map(Some),
             Err(doubt) => {
-                let view = self.view.take();
-                self.distrust(view, &doubt);
-                None
+                self.distrust(&doubt);
+                Ok(None)
             }
         }
     }
 
     /// Takes in what was just appended to the journal.
-    pub fn follow(&mut self, entries: &[Entry], journal: &JournalWriter) {
-        let Some(view) = &mut self.view else {
+    pub fn follow(&mut self, entries: &[Entry], lines: &[Spot]) {
+        if self.view.is_none() {
             return;
-        };
-        let followed =
-            changes_of(entries).and_then(|changes| view.apply(&changes, Some(&place_of(journal))));
-        if let Err(doubt) = followed {
-            let view = self.view.take();
-            self.distrust(view, &doubt);
+        }
+        for (entry, spot) in entries.iter().zip(lines) {
+            let change = Change::new(&Keyed::of(entry), *spot);
+            self.pending.insert(change.key, change);
+            self.last = Some(*spot);
+        }
+        if self.pending.len() >= APPLIED_AT_A_TIME {
+            self.take_in();
         }
     }
 
-    /// Throws the index away. The open one is leaked: closing would make sled write once more what
+    fn take_in(&mut self) {
+        let changes: Vec<_> = self.pending.drain().map(|(_, change)| change).collect();
+        if let Some(last) = self.last.take() {
+            self.apply(&changes, Some(last));
+        }
+    }
+
+    /// Throws the index away. An open one is leaked: closing would make sled write once more what
     /// can't be trusted, and might panic.
-    fn distrust(&mut self, view: Option<View>, doubt: &Doubt) {
+    fn distrust(&mut self, doubt: &Doubt) {
         tracing::warn!(
             "the index in {} is thrown away and will be built anew from the journal: {doubt}",
             self.folder.display()
         );
-        if let Some(view) = view {
+        if let Some(view) = self.view.take() {
             view.leak();
         }
         if let Err(e) = disk::remove_all(&self.folder) {
@@ -139,105 +152,35 @@ impl Index {
     }
 }
 
-fn place_of(journal: &JournalWriter) -> Place {
-    Place {
-        journal: journal.journal().id().into(),
-        end: journal.end(),
-        crc: journal.crc(),
+impl Drop for Index {
+    fn drop(&mut self) {
+        self.take_in();
     }
 }
 
 /// The index follows only what is on the disk. If it knows of more than the journal holds, or of
 /// something else, acknowledged entries are missing: building it anew would forget them for good.
-fn check_not_cut(
-    place: &Place,
-    crc: Option<u32>,
-    extent: Extent,
-    journal: &JournalWriter,
-) -> Result<(), StateError> {
-    let what = if extent.end < place.end {
-        format!(
-            "it ends here, but the index knows of entries up to byte {}: it was cut, or an older copy took its place",
-            place.end
-        )
-    } else if crc != Some(place.crc) {
-        "the index knows of another entry before this place: a copy of another history took its place".into()
-    } else {
+fn check_not_cut(place: &Place, journal: &Journal) -> Result<(), StateError> {
+    let Some(last) = place.last else {
         return Ok(());
     };
-    let at = extent.end.min(place.end);
-    Err(damaged(journal.journal().path(), at, what))
-}
-
-/// What the journal holds beyond the index.
-struct Behind {
-    from: u64,
-    /// The checksum of the journal's line that ends where the index does.
-    crc: Option<u32>,
-    changes: Vec<Change>,
-    bytes: u64,
-}
-
-impl Behind {
-    fn new(place: &Place, journal: &JournalWriter) -> Self {
-        let empty = place.end == journal.end();
-        Self {
-            from: place.end,
-            crc: empty.then(|| journal.crc()),
-            changes: Vec::new(),
-            bytes: 0,
-        }
+    if journal.holds(last)? {
+        return Ok(());
     }
-
-    fn visit(&mut self, lines: &[Line<'_>]) {
-        let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
-            return;
-        };
-        if last.end < self.from {
-            return;
-        }
-        if let Ok(at) = lines.binary_search_by_key(&self.from, |line| line.end) {
-            self.crc = Some(lines[at].crc);
-        }
-        self.bytes += last.end - first.offset.max(self.from);
-        if self.bytes <= MAX_BEHIND {
-            self.changes.extend(changes(lines, self.from));
-        }
-    }
+    let what = "the index knows of an entry here that is missing: the journal was cut, or an older copy took its place";
+    Err(damaged(journal.path(), last.offset, what))
 }
 
-/// What the lines from an offset on mean for the index.
-fn changes(lines: &[Line<'_>], from: u64) -> Vec<Change> {
-    let counted = lines.iter().filter(|l| l.latest && l.offset >= from);
-    counted.filter_map(|line| change(line.json)).collect()
-}
-
-fn change(json: &[u8]) -> Option<Change> {
-    let peeked = Keyed::peek(json).map(|keyed| (keyed.key.to_string(), keyed.removes));
-    let (key, removes) = peeked.or_else(|| {
-        let entry = serde_json::from_slice(json).ok()?;
-        let keyed = Keyed::of(&entry);
-        Some((keyed.key.to_string(), keyed.removes))
-    })?;
-    let value = (!removes).then(|| json.into());
-    Some(Change { key, value })
-}
-
-/// The same for entries; of several with one key the last.
-fn changes_of(entries: &[Entry]) -> Result<Vec<Change>, Doubt> {
-    let mut seen = HashSet::new();
-    let mut changes = Vec::new();
-    for entry in entries.iter().rev() {
-        let keyed = Keyed::of(entry);
-        let key = keyed.key.to_string();
-        if !seen.insert(key.clone()) {
-            continue;
-        }
-        let value = match keyed.removes {
-            true => None,
-            false => Some(entry.to_json()?),
-        };
-        changes.push(Change { key, value });
-    }
-    Ok(changes)
+/// What lines mean for the index.
+fn changes(lines: &[Line<'_>]) -> Vec<Change> {
+    let counted = lines.iter().filter(|line| line.latest);
+    counted
+        .filter_map(|line| match Keyed::peek(line.json.as_bytes()) {
+            Some(keyed) => Some(Change::new(&keyed, line.spot)),
+            None => {
+                let entry = serde_json::from_str(line.json).ok()?;
+                Some(Change::new(&Keyed::of(&entry), line.spot))
+            }
+        })
+        .collect()
 }

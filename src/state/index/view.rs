@@ -1,4 +1,5 @@
-//! What sled keeps: the latest entry of each key, and a seal that says what that must add up to.
+//! What sled keeps: where the latest line of each key stands in the journal, and a seal that says
+//! what that must add up to.
 //!
 //! sled 0.34 can lose entries without a word and panics on damaged files, so every call is caught,
 //! and what is read counts only if it adds up. Nothing here is ever synced.
@@ -7,17 +8,17 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::state::{Entry, Recorded, StateError};
+use crate::state::StateError;
+use crate::state::journal::Spot;
+use crate::state::key::Keyed;
 
-/// Sorts before every key of an entry.
+/// Shorter than every key of an entry.
 const SEAL: &[u8] = b"\0seal";
 /// sled's cache; the pages of an index are read once.
 const CACHE: u64 = 8 << 20;
-const FOLDED_AT_A_TIME: usize = 2048;
 
 /// Why an index is not to be trusted.
 #[derive(Debug, thiserror::Error)]
@@ -36,16 +37,24 @@ pub(super) enum Doubt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
     pub journal: String,
-    pub end: u64,
-    /// The checksum of the journal's last line before `end`.
-    pub crc: u32,
+    /// The last line taken in.
+    pub last: Option<Spot>,
 }
 
-/// A new value of a key, or none any more.
+/// A new place of a key's line, or none any more.
 #[derive(Debug)]
 pub(super) struct Change {
-    pub key: String,
-    pub value: Option<Vec<u8>>,
+    pub key: [u8; 16],
+    spot: Option<[u8; 16]>,
+}
+
+impl Change {
+    pub fn new(keyed: &Keyed<'_>, spot: Spot) -> Self {
+        Self {
+            key: digest(keyed.key.to_string().as_bytes()),
+            spot: (!keyed.removes).then(|| spot.to_bytes()),
+        }
+    }
 }
 
 /// Depends on every entry, not on their order, and follows a change without reading the others.
@@ -81,24 +90,25 @@ impl View {
             Some(seal) => Ok(Some(Self { db: Some(db), seal })),
             None => {
                 std::mem::forget(db);
-                Err(Doubt::Wrong("it was never finished"))
+                Err(Doubt::Wrong("it has no seal"))
             }
         }
     }
 
-    /// Makes an empty one. It counts from the first change that comes with a place.
+    /// Makes an empty one.
     pub fn create(folder: &Path, journal: &str) -> Result<Self, Doubt> {
         let db = guarded(|| config(folder).open())?;
         let place = Place {
             journal: journal.into(),
-            end: 0,
-            crc: 0,
+            last: None,
         };
         let sum = Sum::default();
-        Ok(Self {
+        let mut view = Self {
             db: Some(db),
             seal: Seal { place, sum },
-        })
+        };
+        view.apply(&[], None)?;
+        Ok(view)
     }
 
     fn db(&self) -> Result<&sled::Db, Doubt> {
@@ -109,50 +119,51 @@ impl View {
         &self.seal.place
     }
 
-    /// Applies changes of different keys all together, and seals them if they end at a place.
-    pub fn apply(&mut self, changes: &[Change], place: Option<&Place>) -> Result<(), Doubt> {
+    /// Applies changes of different keys all together. Until `last` is told they may be applied once
+    /// more.
+    pub fn apply(&mut self, changes: &[Change], last: Option<Spot>) -> Result<(), Doubt> {
         let mut seal = self.seal.clone();
         let db = self.db()?;
         let mut batch = sled::Batch::default();
-        for Change { key, value } in changes {
+        for Change { key, spot } in changes {
             if let Some(old) = guarded(|| db.get(key))? {
-                seal.sum.subtract(key.as_bytes(), &old);
+                seal.sum.subtract(key, &old);
             }
-            match value {
-                Some(value) => {
-                    seal.sum.add(key.as_bytes(), value);
-                    batch.insert(key.as_str(), value.as_slice());
+            match spot {
+                Some(spot) => {
+                    seal.sum.add(key, spot);
+                    batch.insert(key, spot);
                 }
-                None => batch.remove(key.as_str()),
+                None => batch.remove(key),
             }
         }
-        if let Some(place) = place {
-            seal.place = place.clone();
-            batch.insert(SEAL, seal.encode()?);
-        }
+        seal.place.last = last.or(seal.place.last);
+        batch.insert(SEAL, seal.encode()?);
         guarded(|| db.apply_batch(batch))?;
         self.seal = seal;
         Ok(())
     }
 
-    /// Reads everything, and proves that it is everything.
-    pub fn load(&self) -> Result<Recorded, Doubt> {
+    /// Where the line of every key stands, in order, proven to be all of them.
+    pub fn spots(&self) -> Result<Vec<Spot>, Doubt> {
         let db = self.db()?;
-        let mut fold = Fold::default();
+        let mut spots = Vec::new();
+        let mut sum = Sum::default();
         guarded(|| {
             for pair in db.iter() {
                 let (key, value) = pair?;
                 if key != SEAL {
-                    fold.take(key, value);
+                    sum.add(&key, &value);
+                    spots.extend(Spot::from_bytes(&value));
                 }
             }
-            fold.finish();
             Ok(())
         })?;
-        match fold.failed {
-            false if fold.sum == self.seal.sum => Ok(fold.recorded),
-            _ => Err(Doubt::Wrong("it is not complete")),
+        if sum != self.seal.sum {
+            return Err(Doubt::Wrong("it is not complete"));
         }
+        spots.sort_unstable();
+        Ok(spots)
     }
 
     /// Lets go of it without writing to it again.
@@ -225,57 +236,24 @@ impl Seal {
 impl Sum {
     fn add(&mut self, key: &[u8], value: &[u8]) {
         self.entries = self.entries.wrapping_add(1);
-        self.digest = self.digest.wrapping_add(digest(key, value));
+        self.digest = self.digest.wrapping_add(Self::of(key, value));
     }
 
     fn subtract(&mut self, key: &[u8], value: &[u8]) {
         self.entries = self.entries.wrapping_sub(1);
-        self.digest = self.digest.wrapping_sub(digest(key, value));
+        self.digest = self.digest.wrapping_sub(Self::of(key, value));
+    }
+
+    /// Keys and values have one length each, so nothing need stand between them.
+    fn of(key: &[u8], value: &[u8]) -> u128 {
+        u128::from_le_bytes(digest(&[key, value].concat()))
     }
 }
 
-fn digest(key: &[u8], value: &[u8]) -> u128 {
-    let mut hasher = Sha256::new();
-    hasher.update((key.len() as u64).to_le_bytes());
-    hasher.update(key);
-    hasher.update(value);
-    let digest: [u8; 32] = hasher.finalize().into();
-    let (low, _) = digest.as_chunks::<16>();
-    low.first().map_or(0, |bytes| u128::from_le_bytes(*bytes))
-}
-
-/// Folds what comes out of sled, some thousands at a time on every core.
-#[derive(Default)]
-struct Fold {
-    pairs: Vec<(sled::IVec, sled::IVec)>,
-    sum: Sum,
-    recorded: Recorded,
-    failed: bool,
-}
-
-impl Fold {
-    fn take(&mut self, key: sled::IVec, value: sled::IVec) {
-        self.pairs.push((key, value));
-        if self.pairs.len() == FOLDED_AT_A_TIME {
-            self.finish();
-        }
-    }
-
-    fn finish(&mut self) {
-        let folded: Vec<_> = self
-            .pairs
-            .par_iter()
-            .with_min_len(128)
-            .map(|(key, value)| (digest(key, value), serde_json::from_slice::<Entry>(value)))
-            .collect();
-        self.pairs.clear();
-        for (digest, entry) in folded {
-            self.sum.entries += 1;
-            self.sum.digest = self.sum.digest.wrapping_add(digest);
-            match entry {
-                Ok(entry) => self.recorded.put(entry),
-                Err(_) => self.failed = true,
-            }
-        }
-    }
+/// The first half of the SHA-256.
+fn digest(bytes: &[u8]) -> [u8; 16] {
+    let whole: [u8; 32] = Sha256::digest(bytes).into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
 }

@@ -38,7 +38,7 @@ pub(super) struct Framed<'a> {
     pub crc: u32,
     /// The batch goes on with the next line.
     pub more: bool,
-    pub json: &'a [u8],
+    pub json: &'a str,
 }
 
 impl Header {
@@ -115,19 +115,13 @@ impl Frame {
         if self.crc(offset, &line[8..]) != crc {
             return Err("the checksum does not fit the line");
         }
-        match &head[8..] {
-            b". " => Ok(Framed {
-                crc,
-                more: false,
-                json,
-            }),
-            b"+ " => Ok(Framed {
-                crc,
-                more: true,
-                json,
-            }),
-            _ => Err("the line has no mark"),
-        }
+        let more = match &head[8..] {
+            b". " => false,
+            b"+ " => true,
+            _ => return Err("the line has no mark"),
+        };
+        let json = std::str::from_utf8(json).map_err(|_| "the line is not UTF-8")?;
+        Ok(Framed { crc, more, json })
     }
 }
 
@@ -148,7 +142,7 @@ mod tests {
         let line = line(&frame, 7);
         let framed = frame.decode(7, &line).unwrap();
         assert!(framed.more);
-        assert_eq!(framed.json, br#"{"forget":"a"}"#);
+        assert_eq!(framed.json, r#"{"forget":"a"}"#);
         assert!(frame.decode(8, &line).is_err());
         assert!(Frame::new("two").decode(7, &line).is_err());
     }

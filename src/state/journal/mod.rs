@@ -6,10 +6,12 @@
 
 mod backward;
 mod frame;
+mod pick;
 mod room;
 mod scan;
 mod writer;
 
+pub(super) use pick::Spot;
 pub(super) use scan::{Extent, Line};
 pub(super) use writer::JournalWriter;
 
@@ -18,7 +20,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, damaged, io_error};
-use super::{Recorded, StateError};
+use super::{Entry, Recorded, StateError};
 use frame::{Frame, Header};
 
 const FILE: &str = "journal";
@@ -34,8 +36,6 @@ pub(super) struct Journal {
     frame: Frame,
     /// Where the first entry stands.
     start: u64,
-    /// The checksum of the header.
-    crc: u32,
 }
 
 impl Journal {
@@ -53,7 +53,6 @@ impl Journal {
         let header = Header::decode(&line).map_err(|what| damaged(&path, 0, what))??;
         let frame = Frame::new(&header.id);
         let start = line.len() as u64 + 1;
-        let crc = crc32fast::hash(&line);
         let id = header.id;
         Ok(Some(Self {
             file,
@@ -61,7 +60,6 @@ impl Journal {
             id,
             frame,
             start,
-            crc,
         }))
     }
 
@@ -74,6 +72,11 @@ impl Journal {
         &self.id
     }
 
+    /// Where the first entry stands.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
     fn len(&self) -> Result<u64, StateError> {
         let metadata = self.file.metadata();
         Ok(metadata.map_err(io_error("examine", &self.path))?.len())
@@ -82,13 +85,23 @@ impl Journal {
     /// Everything it holds, folded.
     pub fn load(&self) -> Result<Recorded, StateError> {
         let mut recorded = Recorded::default();
-        self.scan(|lines| {
-            for entry in self.parse_latest(lines)? {
-                recorded.put(entry);
-            }
+        let mut parsed = Vec::new();
+        self.scan(self.start, |lines| {
+            let (next, ()) = rayon::join(
+                || self.parse_latest(lines),
+                || fold(&mut recorded, std::mem::take(&mut parsed)),
+            );
+            parsed = next?;
             Ok(())
         })?;
+        fold(&mut recorded, parsed);
         Ok(recorded)
+    }
+}
+
+fn fold(recorded: &mut Recorded, portions: Vec<Vec<Entry>>) {
+    for entry in portions.into_iter().flatten() {
+        recorded.put(entry);
     }
 }
 

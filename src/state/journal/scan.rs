@@ -7,23 +7,20 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 
 use rayon::prelude::*;
 
-use super::Journal;
 use super::backward::{Backward, Block};
+use super::{Journal, Spot};
 use crate::state::disk::{damaged, io_error};
 use crate::state::key::Keyed;
 use crate::state::{Entry, StateError};
 
 /// Below this many lines a second thread costs more than it brings.
-const SHARED_OUT: usize = 512;
+pub(super) const PORTION: usize = 512;
 
 /// A checked line of a batch that was written to its end.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::state) struct Line<'a> {
-    pub offset: u64,
-    /// Where the next line begins.
-    pub end: u64,
-    pub crc: u32,
-    pub json: &'a [u8],
+    pub spot: Spot,
+    pub json: &'a str,
     /// No later line has its key.
     pub latest: bool,
     more: bool,
@@ -33,42 +30,42 @@ pub(in crate::state) struct Line<'a> {
 /// How far a journal was found to reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::state) struct Extent {
-    /// The end of the last batch that was written to its end: where writing goes on.
-    pub end: u64,
-    /// The checksum of the last line before `end`.
-    pub crc: u32,
-    /// The size of the file. What lies between is torn: it was never acknowledged.
+    /// The last line of the last batch that was written to its end; `None` when nothing was found. Writing goes on after it.
+    pub last: Option<Spot>,
+    /// The size of the file. What lies beyond `last` is torn: it was never acknowledged.
     pub len: u64,
 }
 
 impl Journal {
-    /// Shows `visit` every line, some thousands at a time, the last ones first.
+    /// Shows `visit` every line from the one that begins at `from`, some thousands at a time, the
+    /// last ones first.
     pub fn scan(
         &self,
+        from: u64,
         mut visit: impl FnMut(&[Line<'_>]) -> Result<(), StateError>,
     ) -> Result<Extent, StateError> {
         let unreadable = || io_error("read", &self.path);
         let len = self.len()?;
-        let mut walk = Backward::new(&self.file, self.start, len).map_err(unreadable())?;
+        let mut walk = Backward::new(&self.file, from, len).map_err(unreadable())?;
         let mut seen = Seen::default();
-        let mut end = None;
+        let mut last = None;
         while let Some(block) = walk.next().map_err(unreadable())? {
             let mut lines = self.check(&block, &seen)?;
-            if end.is_none() {
+            if last.is_none() {
                 lines.truncate(lines.iter().rposition(|l| !l.more).map_or(0, |at| at + 1));
-                end = lines.last().map(|line| (line.end, line.crc));
+                last = lines.last().map(|line| line.spot);
             }
             seen.mark_latest(&mut lines);
             visit(&lines)?;
         }
-        let (end, crc) = end.unwrap_or((self.start, self.crc));
-        Ok(Extent { end, crc, len })
+        Ok(Extent { last, len })
     }
 
     fn check<'b>(&self, block: &Block<'b>, seen: &Seen) -> Result<Vec<Line<'b>>, StateError> {
-        shared_out(&block.lines(), |(offset, line)| {
+        let portions = shared_out(&block.lines(), |(offset, line)| {
             self.check_line(*offset, line, seen)
-        })
+        })?;
+        Ok(portions.into_iter().flatten().collect())
     }
 
     fn check_line<'b>(
@@ -82,14 +79,12 @@ impl Journal {
             .frame
             .decode(offset, line)
             .map_err(|what| wrong(what.into()))?;
-        let fingerprint = match Keyed::peek(framed.json) {
+        let fingerprint = match Keyed::peek(framed.json.as_bytes()) {
             Some(keyed) => seen.fingerprint(&keyed),
             None => seen.fingerprint(&Keyed::of(&parse(framed.json).map_err(wrong)?)),
         };
         Ok(Line {
-            offset,
-            end: offset + line.len() as u64 + 1,
-            crc: framed.crc,
+            spot: Spot::new(offset, line, framed.crc),
             json: framed.json,
             latest: false,
             more: framed.more,
@@ -97,27 +92,32 @@ impl Journal {
         })
     }
 
-    /// Parses the lines that count.
-    pub fn parse_latest(&self, lines: &[Line<'_>]) -> Result<Vec<Entry>, StateError> {
+    /// Parses the lines that count, in portions.
+    pub fn parse_latest(&self, lines: &[Line<'_>]) -> Result<Vec<Vec<Entry>>, StateError> {
         let latest: Vec<_> = lines.iter().filter(|line| line.latest).collect();
         shared_out(&latest, |line| {
-            parse(line.json).map_err(|what| damaged(&self.path, line.offset, what))
+            parse(line.json).map_err(|what| damaged(&self.path, line.spot.offset, what))
         })
     }
 }
 
-fn parse(json: &[u8]) -> Result<Entry, String> {
-    serde_json::from_slice(json).map_err(|e| format!("the line is no entry: {e}"))
+pub(super) fn parse(json: &str) -> Result<Entry, String> {
+    serde_json::from_str(json).map_err(|e| format!("the line is no entry: {e}"))
 }
 
+/// Shares work out to every core. The results come in portions, in order: what is parsed is large,
+/// and would be copied once more to be in one piece.
 fn shared_out<T: Sync, R: Send>(
     items: &[T],
     each: impl Fn(&T) -> Result<R, StateError> + Sync + Send,
-) -> Result<Vec<R>, StateError> {
-    if items.len() < SHARED_OUT {
-        return items.iter().map(each).collect();
+) -> Result<Vec<Vec<R>>, StateError> {
+    if items.len() <= PORTION {
+        return Ok(vec![items.iter().map(each).collect::<Result<_, _>>()?]);
     }
-    items.par_iter().with_min_len(128).map(each).collect()
+    let portions = items.par_chunks(PORTION);
+    portions
+        .map(|portion| portion.iter().map(&each).collect())
+        .collect()
 }
 
 /// The keys met so far, as 128 bits each of a hash nobody can aim at.

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::frame::Header;
 use super::room::Room;
-use super::{Extent, FILE, Journal};
+use super::{Extent, FILE, Journal, Spot};
 use crate::state::disk::{self, damaged, io_error};
 use crate::state::{Entry, StateError};
 
@@ -14,9 +14,8 @@ use crate::state::{Entry, StateError};
 #[derive(Debug)]
 pub(in crate::state) struct JournalWriter {
     journal: Journal,
-    /// Where the next line goes, and the checksum of the line before it.
+    /// Where the next line goes.
     end: u64,
-    crc: u32,
     room: Room,
     poisoned: bool,
 }
@@ -32,7 +31,6 @@ impl JournalWriter {
         };
         Ok(Self {
             end: journal.start,
-            crc: journal.crc,
             journal,
             room: Room::new(dir),
             poisoned: false,
@@ -43,74 +41,61 @@ impl JournalWriter {
         &self.journal
     }
 
-    /// Where the journal ends.
-    pub fn end(&self) -> u64 {
-        self.end
-    }
-
-    /// The checksum of its last line.
-    pub fn crc(&self) -> u32 {
-        self.crc
-    }
-
-    /// Goes on after what a scan found, and cuts off what a crash left behind it. A copy is kept,
-    /// though nothing in it was ever acknowledged.
-    pub fn resume(&mut self, found: Extent) -> Result<(), StateError> {
-        self.end = found.end;
-        self.crc = found.crc;
-        if found.end == found.len {
+    /// Goes on after what a scan from `from` found, and cuts off what a crash left behind it. A copy
+    /// is kept, though nothing in it was ever acknowledged.
+    pub fn resume(&mut self, from: u64, found: Extent) -> Result<(), StateError> {
+        self.end = found.last.map_or(from, Spot::next);
+        let size = found.len - self.end;
+        if size == 0 {
             return Ok(());
         }
-        let torn = self.keep_torn(found)?;
+        let path = &self.journal.path;
+        let torn = self.keep_torn(found.len)?;
         tracing::warn!(
-            "the last write to {} was cut short; its {} bytes are kept in {}",
-            self.journal.path.display(),
-            found.len - found.end,
+            "the last write to {} was cut short; its {size} bytes are kept in {}",
+            path.display(),
             torn.display(),
         );
         let file = &self.journal.file;
-        file.set_len(found.end)
+        file.set_len(self.end)
             .and_then(|()| file.sync_all())
-            .map_err(io_error("cut", &self.journal.path))
+            .map_err(io_error("cut", path))
     }
 
-    fn keep_torn(&self, found: Extent) -> Result<std::path::PathBuf, StateError> {
+    fn keep_torn(&self, len: u64) -> Result<PathBuf, StateError> {
+        let bytes = self.journal.read(self.end, len)?;
         let path = &self.journal.path;
-        let size = usize::try_from(found.len - found.end).map_err(io::Error::other);
-        let mut bytes = vec![0; size.map_err(io_error("read", path))?];
-        let file = &self.journal.file;
-        file.read_exact_at(&mut bytes, found.end)
-            .map_err(io_error("read", path))?;
-        let kept = path.with_file_name(format!("{FILE}.torn-{}", found.end));
+        let kept = path.with_file_name(format!("{FILE}.torn-{}", self.end));
         disk::write_file(&kept, &path.with_file_name("journal.torn"), &bytes)?;
         Ok(kept)
     }
 
-    /// Writes a batch and waits until it is on the disk.
-    pub fn append(&mut self, entries: &[Entry]) -> Result<(), StateError> {
+    /// Writes a batch and waits until it is on the disk. Says where each line stands.
+    pub fn append(&mut self, entries: &[Entry]) -> Result<Vec<Spot>, StateError> {
         if self.poisoned {
             return Err(StateError::Poisoned);
         }
-        let (bytes, crc) = self.encode(entries)?;
+        let (bytes, lines) = self.encode(entries)?;
         self.poisoned = true;
         self.check_undisturbed()?;
         self.write(&bytes)?;
         self.poisoned = false;
         self.end += bytes.len() as u64;
-        self.crc = crc;
-        Ok(())
+        Ok(lines)
     }
 
-    fn encode(&self, entries: &[Entry]) -> Result<(Vec<u8>, u32), StateError> {
+    fn encode(&self, entries: &[Entry]) -> Result<(Vec<u8>, Vec<Spot>), StateError> {
         let mut bytes = Vec::new();
-        let mut crc = self.crc;
+        let mut lines = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
             let json = entry.to_json()?;
-            let offset = self.end + bytes.len() as u64;
+            let start = bytes.len();
+            let offset = self.end + start as u64;
             let more = at + 1 < entries.len();
-            crc = self.journal.frame.encode(&mut bytes, offset, more, &json);
+            let crc = self.journal.frame.encode(&mut bytes, offset, more, &json);
+            lines.push(Spot::new(offset, &bytes[start..bytes.len() - 1], crc));
         }
-        Ok((bytes, crc))
+        Ok((bytes, lines))
     }
 
     /// The lock should keep others out, and a backup should be restored while nothing runs. Neither
