@@ -1,75 +1,16 @@
 //! HeyGen's API description judges both sides: what the sandbox answers, what it refuses, and what
 //! the real binary sends.
 
+#[path = "support/openapi.rs"]
+mod openapi;
 mod support;
 
 use std::time::Duration;
 
-use jsonschema::Validator;
+use openapi::{Api, assert_valid};
 use reconcile::sandbox::Config;
 use serde_json::{Value, json};
 use support::{Heygen, KEY, Project, copy_from_repository};
-
-struct Api(Value);
-
-impl Api {
-    fn load() -> Self {
-        let text = std::fs::read_to_string("tests/fixtures/heygen-openapi.yaml").unwrap();
-        Self(serde_yaml::from_str(&text).unwrap())
-    }
-
-    /// A validator of one schema of the document, its references resolved against the whole.
-    fn validator(&self, schema: &Value) -> Validator {
-        let mut root = json!({"components": self.0["components"], "allOf": [schema]});
-        root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
-        jsonschema::validator_for(&root).unwrap()
-    }
-
-    /// The operation a request means, and the path as the document writes it.
-    fn operation(&self, method: &str, path: &str) -> Option<(&str, &Value)> {
-        let paths = self.0["paths"].as_object().unwrap();
-        let mut fitting: Vec<_> = paths.iter().filter(|(p, _)| fits(p, path)).collect();
-        // A path without parameters is meant before one with.
-        fitting.sort_by_key(|(p, _)| p.matches('{').count());
-        let operation = |item: &'_ Value| item.get(method.to_lowercase()).is_some();
-        let (template, item) = fitting.into_iter().find(|(_, item)| operation(item))?;
-        Some((template, &item[method.to_lowercase()]))
-    }
-
-    fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
-        match value["$ref"].as_str() {
-            Some(at) => self.0.pointer(at.trim_start_matches('#')).unwrap(),
-            None => value,
-        }
-    }
-
-    fn answer_schema(&self, method: &str, path: &str, status: u16) -> Option<&Value> {
-        let (_, operation) = self.operation(method, path)?;
-        let answers = operation["responses"].as_object().unwrap();
-        let answer = self.resolve(answers.get(&status.to_string())?);
-        Some(&answer["content"]["application/json"]["schema"])
-    }
-
-    fn request_schema(&self) -> Value {
-        self.0["components"]["schemas"]["CreateVideoAgentRequest"].clone()
-    }
-}
-
-fn fits(template: &str, path: &str) -> bool {
-    let (a, b): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-    a.len() == b.len()
-        && a.iter()
-            .zip(&b)
-            .all(|(t, p)| t == p || (t.starts_with('{') && !p.is_empty()))
-}
-
-fn assert_valid(validator: &Validator, value: &Value, what: &str) {
-    let errors: Vec<_> = validator
-        .iter_errors(value)
-        .map(|e| e.to_string())
-        .collect();
-    assert!(errors.is_empty(), "{what}: {errors:?}\n{value:#}");
-}
 
 #[test]
 fn every_answer_of_the_sandbox_is_one_the_document_describes() {
@@ -187,7 +128,7 @@ fn the_sandbox_refuses_what_the_document_refuses() {
         json!({"prompt": "x", "files": [{"type": "url", "url": "http://a.b"}]}),
         json!({"prompt": "x", "files": [{"type": "url", "asset_id": "a"}]}),
         json!({"prompt": "x", "files": [{"type": "asset_id", "asset_id": "a", "url": "https://a.b"}]}),
-        json!({"prompt": "x", "files": [{"type": "base64", "media_type": "image/png", "data": "aGk="}]}),
+        json!({"prompt": "x", "files": [{"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}]}),
         json!({"prompt": "x", "files": [{"type": "file", "path": "a"}]}),
         json!({"prompt": "x", "files": ["https://a.b"]}),
     ] {

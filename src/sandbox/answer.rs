@@ -1,6 +1,7 @@
 //! What a request is answered with.
 
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use serde_json::{Value, json};
 
 /// An answer before it becomes bytes.
@@ -17,7 +18,7 @@ pub(super) enum Body {
     Json(Value),
     Bytes {
         media_type: &'static str,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     },
 }
 
@@ -35,10 +36,20 @@ impl Answer {
         }
     }
 
-    pub(super) fn bytes(media_type: &'static str, bytes: Vec<u8>) -> Self {
+    /// One page of a list: the cursor stands beside the data.
+    pub(super) fn page(data: &[Value], next_token: Option<&str>) -> Self {
+        let more = next_token.is_some();
+        let body = json!({"data": data, "has_more": more, "next_token": next_token});
+        Self::json(StatusCode::OK, body)
+    }
+
+    pub(super) fn bytes(media_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         Self {
             status: StatusCode::OK,
-            body: Body::Bytes { media_type, bytes },
+            body: Body::Bytes {
+                media_type,
+                bytes: bytes.into(),
+            },
             retry_after: None,
             range: None,
         }
@@ -62,6 +73,12 @@ impl Answer {
 
     pub(super) fn not_found(what: &str) -> Self {
         Self::error(404, "not_found", &format!("{what} not found"))
+    }
+
+    /// No key and a wrong key answer alike.
+    pub(super) fn unauthorized() -> Self {
+        let message = "the API key is missing or not valid";
+        Self::error(401, "unauthorized", message)
     }
 
     pub(super) fn rate_limited(retry_after: Option<u64>, message: &str) -> Self {

@@ -14,22 +14,30 @@ pub(super) struct Asset {
     pub(super) size_bytes: usize,
     /// The key it was uploaded with: a repeat gets the same answer.
     pub(super) idempotency_key: Option<String>,
+    pub(super) made_ms: u64,
 }
 
 impl Asset {
     /// `None` if the bytes are of no accepted kind.
-    pub(super) fn new(asset_id: String, bytes: &[u8], key: Option<String>) -> Option<Self> {
+    pub(super) fn new(
+        asset_id: String,
+        bytes: &[u8],
+        key: Option<&str>,
+        made_ms: u64,
+    ) -> Option<Self> {
         Some(Self {
             asset_id,
             sha256: hex::encode(Sha256::digest(bytes)),
             mime_type: mime_type(bytes)?.to_owned(),
             size_bytes: bytes.len(),
-            idempotency_key: key,
+            idempotency_key: key.map(str::to_owned),
+            made_ms,
         })
     }
 }
 
-fn mime_type(bytes: &[u8]) -> Option<&'static str> {
+/// What the bytes say they are, if that is accepted.
+pub(super) fn mime_type(bytes: &[u8]) -> Option<&'static str> {
     let at = |from: usize, magic: &[u8]| bytes.get(from..from + magic.len()) == Some(magic);
     let mp3_frame = at(0, &[0xff]) && bytes.get(1).is_some_and(|b| b & 0xe6 == 0xe2);
     Some(match () {

@@ -1,48 +1,49 @@
-//! What the account may use: a few plausible avatars, voices, styles and brand kits.
+//! What the account may use: a few plausible avatars, voices, styles and brand kits, by their ids.
 
 use serde_json::{Value, json};
 
-pub(super) fn avatars() -> Vec<Value> {
-    [
-        (
+use super::received::Received;
+
+type Entries = Vec<(&'static str, Value)>;
+
+const SARA: &str = "1bd001e7e50f421d891986aad5158bc8";
+
+pub(super) fn avatars() -> Entries {
+    let look = |id, name, gender, orientation| {
+        let entry = json!({
+            "id": id, "name": name, "avatar_type": "studio_avatar", "gender": gender,
+            "default_voice_id": SARA, "preferred_orientation": orientation,
+            "preview_image_url": null, "status": "active", "tags": ["professional"],
+        });
+        (id, entry)
+    };
+    vec![
+        look(
             "Abigail_standing_office_front",
             "Abigail in the office",
             "female",
             "landscape",
         ),
-        (
+        look(
             "Marcus_sitting_sofa_front",
             "Marcus on the sofa",
             "male",
             "landscape",
         ),
-        (
+        look(
             "Iker_standing_street_portrait",
             "Iker in the street",
             "male",
             "portrait",
         ),
     ]
-    .into_iter()
-    .map(|(id, name, gender, orientation)| {
-        json!({
-            "id": id, "name": name, "avatar_type": "studio_avatar", "gender": gender,
-            "default_voice_id": "1bd001e7e50f421d891986aad5158bc8",
-            "preferred_orientation": orientation, "preview_image_url": null,
-            "status": "active", "tags": ["professional"],
-        })
-    })
-    .collect()
 }
 
-pub(super) fn voices() -> Vec<Value> {
-    [
-        (
-            "1bd001e7e50f421d891986aad5158bc8",
-            "Sara",
-            "English",
-            "female",
-        ),
+/// All of them public.
+pub(super) fn voices(received: &Received) -> Entries {
+    let wanted = received.parameter("language");
+    let voices = [
+        (SARA, "Sara", "English", "female"),
         (
             "73c0b6a2e29d4d38aca41454bf58c955",
             "Paul",
@@ -55,32 +56,39 @@ pub(super) fn voices() -> Vec<Value> {
             "German",
             "female",
         ),
-    ]
-    .into_iter()
-    .map(|(id, name, language, gender)| {
-        json!({
+    ];
+    let spoken = |language: &str| wanted.is_none_or(|w| w.eq_ignore_ascii_case(language));
+    let voices = voices
+        .into_iter()
+        .filter(|(_, _, language, _)| spoken(language));
+    let entry = |(id, name, language, gender): (&'static str, _, _, _)| {
+        let entry = json!({
             "voice_id": id, "name": name, "language": language, "gender": gender,
             "type": "public", "preview_audio_url": null,
-        })
-    })
-    .collect()
+        });
+        (id, entry)
+    };
+    voices.map(entry).collect()
 }
 
-pub(super) fn styles() -> Vec<Value> {
-    [
-        ("cinematic_noir", "Cinematic noir", "16:9"),
-        ("warm_paper", "Warm paper", "16:9"),
-    ]
-    .into_iter()
-    .map(|(id, name, ratio)| {
-        json!({
-            "style_id": id, "name": name, "aspect_ratio": ratio,
-            "thumbnail_url": null, "preview_video_url": null, "tags": [],
-        })
-    })
-    .collect()
+pub(super) fn styles(received: &Received) -> Entries {
+    let wanted = received.parameter("tag");
+    let style = |id, name, tag: &str| {
+        let entry = json!({
+            "style_id": id, "name": name, "aspect_ratio": "16:9",
+            "thumbnail_url": null, "preview_video_url": null, "tags": [tag],
+        });
+        (wanted.is_none_or(|w| w == tag), (id, entry))
+    };
+    let styles = [
+        style("cinematic_noir", "Cinematic noir", "cinematic"),
+        style("warm_paper", "Warm paper", "handmade"),
+    ];
+    let tagged = styles.into_iter().filter(|(fits, _)| *fits);
+    tagged.map(|(_, entry)| entry).collect()
 }
 
-pub(super) fn brand_kits() -> Vec<Value> {
-    vec![json!({"brand_kit_id": "bk_lumen", "name": "Lumen", "logo_url": null})]
+pub(super) fn brand_kits() -> Entries {
+    let entry = json!({"brand_kit_id": "bk_lumen", "name": "Lumen", "logo_url": null});
+    vec![("bk_lumen", entry)]
 }

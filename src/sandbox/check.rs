@@ -1,11 +1,13 @@
 //! Is this a request HeyGen would take? Written from the reference, not from the client.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use base64::Engine;
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
+use super::assets::{Asset, MAX_BYTES, mime_type};
+use super::received::Received;
 
 const FIELDS: [&str; 11] = [
     "prompt",
@@ -30,8 +32,8 @@ const MEDIA_TYPES: [&str; 7] = [
     "application/pdf",
 ];
 
-/// Checks the body of `POST /v3/video-agents`; `assets` are the ids that were uploaded.
-pub(super) fn check_create(body: &Value, assets: &HashSet<String>) -> Result<(), Box<Answer>> {
+/// Checks the body of `POST /v3/video-agents`; `assets` are those that were uploaded.
+pub(super) fn check_create(body: &Value, assets: &HashMap<String, Asset>) -> Checked {
     let Value::Object(fields) = body else {
         return refuse("body", "the body must be a JSON object");
     };
@@ -62,9 +64,9 @@ pub(super) fn check_create(body: &Value, assets: &HashSet<String>) -> Result<(),
     check_files(fields, assets)
 }
 
-type Checked = Result<(), Box<Answer>>;
+pub(super) type Checked = Result<(), Box<Answer>>;
 
-fn refuse(param: &str, message: &str) -> Checked {
+pub(super) fn refuse(param: &str, message: &str) -> Checked {
     Err(Box::new(Answer::invalid(param, message)))
 }
 
@@ -92,7 +94,7 @@ fn check_choice(
     }
 }
 
-fn check_files(fields: &Map<String, Value>, assets: &HashSet<String>) -> Checked {
+fn check_files(fields: &Map<String, Value>, assets: &HashMap<String, Asset>) -> Checked {
     let files = match fields.get("files") {
         None | Some(Value::Null) => return Ok(()),
         Some(Value::Array(files)) => files,
@@ -109,7 +111,7 @@ fn check_files(fields: &Map<String, Value>, assets: &HashSet<String>) -> Checked
     Ok(())
 }
 
-fn check_file(file: &Value, assets: &HashSet<String>) -> Result<(), String> {
+fn check_file(file: &Value, assets: &HashMap<String, Asset>) -> Result<(), String> {
     let text = |name: &str| {
         let value = file[name].as_str();
         value.ok_or_else(|| format!("{name} is required, a string"))
@@ -124,21 +126,14 @@ fn check_file(file: &Value, assets: &HashSet<String>) -> Result<(), String> {
         }
         "asset_id" => {
             exactly(file, &["type", "asset_id"])?;
-            match assets.contains(text("asset_id")?) {
+            match assets.contains_key(text("asset_id")?) {
                 true => Ok(()),
                 false => Err("no such asset".to_owned()),
             }
         }
         "base64" => {
             exactly(file, &["type", "media_type", "data"])?;
-            if !MEDIA_TYPES.contains(&text("media_type")?) {
-                return Err("media_type is not accepted".to_owned());
-            }
-            let standard = base64::engine::general_purpose::STANDARD;
-            let decoded = standard.decode(text("data")?);
-            decoded
-                .map(|_| ())
-                .map_err(|_| "data is not base64".to_owned())
+            check_base64(text("media_type")?, text("data")?)
         }
         other => Err(format!("unknown type {other}")),
     }
@@ -152,16 +147,44 @@ fn exactly(file: &Value, names: &[&str]) -> Result<(), String> {
     }
 }
 
-/// Where an `Idempotency-Key` is given it must look like one.
-pub(super) fn check_key(key: Option<&str>) -> Checked {
-    let fits = |key: &str| {
-        (1..=255).contains(&key.len())
-            && key
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
+/// The type is told by the bytes; what `media_type` says must be it.
+fn check_base64(media_type: &str, data: &str) -> Result<(), String> {
+    if !MEDIA_TYPES.contains(&media_type) {
+        return Err("media_type is not accepted".to_owned());
+    }
+    let standard = base64::engine::general_purpose::STANDARD;
+    let bytes = standard.decode(data).map_err(|_| "data is not base64")?;
+    if bytes.len() > MAX_BYTES {
+        return Err("data has more than 32 MB".to_owned());
+    }
+    match mime_type(&bytes) {
+        Some(told) if told == media_type => Ok(()),
+        _ => Err("data is not of its media_type".to_owned()),
+    }
+}
+
+/// The body, if it says to be JSON and is.
+pub(super) fn check_json(received: &Received) -> Result<Value, Box<Answer>> {
+    let kind = received.header("content-type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let message = "the content type must be application/json";
+        return Err(Box::new(Answer::invalid("Content-Type", message)));
+    }
+    serde_json::from_slice(&received.body)
+        .map_err(|_| Box::new(Answer::invalid("body", "the body is not JSON")))
+}
+
+/// The `Idempotency-Key`; where one is given it must look like one.
+pub(super) fn check_key(received: &Received) -> Result<Option<&str>, Box<Answer>> {
+    let refused = || Answer::invalid("Idempotency-Key", "1 to 255 of [A-Za-z0-9_:.-]");
+    let Some(value) = received.headers.get("idempotency-key") else {
+        return Ok(None);
     };
-    match key {
-        Some(key) if !fits(key) => refuse("Idempotency-Key", "1 to 255 of [A-Za-z0-9_:.-]"),
-        _ => Ok(()),
+    let key = value.to_str().map_err(|_| Box::new(refused()))?;
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-:.".contains(&b);
+    match (1..=255).contains(&key.len()) && key.bytes().all(is_allowed) {
+        true => Ok(Some(key)),
+        false => Err(Box::new(refused())),
     }
 }

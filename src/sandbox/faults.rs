@@ -1,33 +1,31 @@
-//! Misbehaviour on request: which rule strikes which request.
+//! Misbehaviour on request: the kinds there are, and when a rule strikes.
+//!
+//! What a kind does is not here: transport is `exchange`'s, effects are `effects`'.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use serde::Deserialize;
+const CREATE: &str = "/v3/video-agents";
 
 /// One way to misbehave, and when.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Rule {
-    /// `GET`, `POST` …; what the kind is about if absent.
-    #[serde(default)]
+    /// `GET`, `POST` …
     pub method: Option<String>,
-    /// What the path begins with; what the kind is about if absent.
-    #[serde(default)]
+    /// What the path begins with.
     pub path_prefix: Option<String>,
     pub kind: Kind,
-    /// How often; without end if null.
-    #[serde(default = "once")]
+    /// How often; without end if `None`.
     pub times: Option<u32>,
     /// Matching requests that are spared first.
-    #[serde(default)]
     pub skip: u32,
     /// Of striking a matching request, from 0 to 1.
-    #[serde(default = "always")]
     pub probability: f64,
 }
 
 /// What goes wrong.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Kind {
     /// 429 without effect.
@@ -47,7 +45,7 @@ pub enum Kind {
     /// It took effect; the answer is HTML with status 200.
     NotJson,
     /// Status 200 with an `error` field, without effect.
-    #[serde(rename = "error_in_200")]
+    #[serde(rename = "error_in_200", alias = "error_in200")]
     ErrorIn200,
     /// It took effect; the answer comes after a long silence.
     Silence { ms: u64 },
@@ -61,9 +59,16 @@ pub enum Kind {
     ForeignSession,
     /// A session's messages are empty until it is so old.
     LateMessages { ms: u64 },
-    /// The video fails to render.
-    FailRender { code: String, message: String },
-    /// The video is missing.
+    /// The video fails to render; `early` means before it got a `video_id`.
+    FailRender {
+        #[serde(default = "render_failed")]
+        code: String,
+        #[serde(default = "render_failed")]
+        message: String,
+        #[serde(default)]
+        early: bool,
+    },
+    /// The first video that the request names vanishes for good.
     VideoGone,
     /// 401.
     Unauthorized,
@@ -77,90 +82,144 @@ pub enum Kind {
     Reject { param: String },
 }
 
-fn once() -> Option<u32> {
-    Some(1)
-}
-
-fn always() -> f64 {
-    1.0
-}
-
-/// The rules with what is left of them.
-#[derive(Debug, Default)]
-pub(super) struct Injector {
-    rules: Vec<Rule>,
-    seed: u64,
-    drawn: u64,
+fn render_failed() -> String {
+    "render_failed".to_owned()
 }
 
 impl Kind {
-    /// The requests a kind is about: method and path.
-    fn home(&self) -> (&'static str, &'static str) {
-        match self {
-            Self::ListLag { .. } | Self::LateMessages { .. } => ("GET", "/v3/video-agents"),
-            Self::VideoGone => ("GET", "/v3/videos"),
-            _ => ("POST", "/v3/video-agents"),
+    /// As rules write it.
+    pub(super) fn name(&self) -> String {
+        match json!(self) {
+            Value::String(name) => name,
+            Value::Object(tagged) => tagged
+                .into_iter()
+                .next()
+                .map_or_else(String::new, |(k, _)| k),
+            _ => String::new(),
         }
     }
 
-    pub(super) fn name(&self) -> String {
-        let text = format!("{self:?}");
-        let end = text.find([' ', '{']).unwrap_or(text.len());
-        text[..end].to_owned()
+    pub(super) fn delay_before_ms(&self) -> Option<u64> {
+        match self {
+            Self::Slow { ms } => Some(*ms),
+            _ => None,
+        }
+    }
+
+    pub(super) fn delay_after_ms(&self) -> Option<u64> {
+        match self {
+            Self::Silence { ms } => Some(*ms),
+            _ => None,
+        }
+    }
+
+    /// Whether it decides alone how a request ends: two such never strike one request.
+    pub(super) fn is_an_end(&self) -> bool {
+        !self.is_about_one_operation() && self.delay_before_ms().or(self.delay_after_ms()).is_none()
+    }
+
+    fn is_about_one_operation(&self) -> bool {
+        matches!(
+            self,
+            Self::ListLag { .. }
+                | Self::SkewCreatedAt { .. }
+                | Self::ForeignSession
+                | Self::LateMessages { .. }
+                | Self::FailRender { .. }
+                | Self::VideoGone
+        )
+    }
+
+    /// Whether it means anything to this request. What shapes a session is laid on its creation;
+    /// what hides something may instead be laid on the answers that would show it.
+    fn means(&self, method: &str, path: &str) -> bool {
+        let creates = method == "POST" && path == CREATE;
+        match self {
+            Self::ListLag { .. } => path == CREATE,
+            Self::LateMessages { .. } => creates || method == "GET" && path.starts_with(CREATE),
+            Self::SkewCreatedAt { .. } | Self::ForeignSession | Self::FailRender { .. } => creates,
+            Self::VideoGone => path.starts_with("/v3/videos/"),
+            _ => true,
+        }
+    }
+
+    /// The method a rule without one is about.
+    fn usual_method(&self) -> &'static str {
+        match self {
+            Self::ListLag { .. } | Self::LateMessages { .. } | Self::VideoGone => "GET",
+            _ => "POST",
+        }
     }
 }
 
 impl Rule {
-    fn matches(&self, method: &str, path: &str) -> bool {
-        let (home_method, home_path) = self.kind.home();
-        let wanted = self.method.as_deref().unwrap_or(match self.path_prefix {
-            Some(_) => method,
-            None => home_method,
-        });
-        let prefix = self.path_prefix.as_deref().unwrap_or(home_path);
-        method.eq_ignore_ascii_case(wanted) && path.starts_with(prefix)
+    /// Strikes once, wherever the kind usually means something.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            method: None,
+            path_prefix: None,
+            kind,
+            times: Some(1),
+            skip: 0,
+            probability: 1.0,
+        }
+    }
+
+    pub(super) fn matches(&self, method: &str, path: &str) -> bool {
+        let meant = match (&self.method, &self.path_prefix) {
+            (None, None) if self.kind.is_about_one_operation() => {
+                method == self.kind.usual_method()
+            }
+            (None, None) => method == "POST" && path == CREATE,
+            (wanted, prefix) => {
+                let prefix = prefix.as_deref().unwrap_or("/v3/");
+                let wanted = wanted.as_deref().unwrap_or(method);
+                method.eq_ignore_ascii_case(wanted) && path.starts_with(prefix)
+            }
+        };
+        meant && self.kind.means(method, path)
     }
 }
 
-impl Injector {
-    pub(super) fn new(rules: Vec<Rule>, seed: u64) -> Self {
-        Self {
-            rules,
-            seed,
-            drawn: 0,
+/// The parameters of a kind stand beside it or inside it: `{"kind": "slow", "ms": 5}` and
+/// `{"kind": {"slow": {"ms": 5}}}` are the same.
+impl TryFrom<Value> for Rule {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let Value::Object(mut fields) = value else {
+            return Err("a rule must be an object".to_owned());
+        };
+        let mut take = |name: &str| fields.remove(name);
+        let (method, path_prefix) = (take("method"), take("path_prefix"));
+        let (times, skip) = (take("times"), take("skip"));
+        let (probability, kind) = (take("probability"), take("kind"));
+        Ok(Self {
+            method: read("method", method.unwrap_or_default())?,
+            path_prefix: read("path_prefix", path_prefix.unwrap_or_default())?,
+            kind: kind_of(kind.ok_or("a rule needs a kind")?, fields)?,
+            times: read("times", times.unwrap_or(json!(1)))?,
+            skip: read("skip", skip.unwrap_or(json!(0)))?,
+            probability: read("probability", probability.unwrap_or(json!(1.0)))?,
+        })
+    }
+}
+
+fn kind_of(kind: Value, beside: Map<String, Value>) -> Result<Kind, String> {
+    match kind {
+        Value::String(name) if beside.is_empty() => {
+            let alone = serde_json::from_value(json!(name));
+            alone.or_else(|_| read("kind", json!({ name: {} })))
         }
+        Value::String(name) => read("kind", json!({ name: beside })),
+        kind => match beside.keys().next() {
+            None => read("kind", kind),
+            Some(unknown) => Err(format!("unknown field {unknown} of a rule")),
+        },
     }
+}
 
-    pub(super) fn replace(&mut self, rules: Vec<Rule>) {
-        self.rules = rules;
-    }
-
-    /// Every fault that strikes this request.
-    pub(super) fn strike(&mut self, method: &str, path: &str) -> Vec<Kind> {
-        let mut struck = Vec::new();
-        for at in 0..self.rules.len() {
-            let draw = self.draw();
-            let rule = &mut self.rules[at];
-            if rule.times == Some(0) || !rule.matches(method, path) {
-                continue;
-            }
-            if rule.skip > 0 {
-                rule.skip -= 1;
-                continue;
-            }
-            if draw < rule.probability {
-                rule.times = rule.times.map(|n| n - 1);
-                struck.push(rule.kind.clone());
-            }
-        }
-        struck
-    }
-
-    /// A number from 0 up to 1, the same for the same seed and turn.
-    fn draw(&mut self) -> f64 {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, self.drawn).hash(&mut hasher);
-        self.drawn += 1;
-        f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / (f64::from(u32::MAX) + 1.0)
-    }
+fn read<T: for<'de> Deserialize<'de>>(name: &str, value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|e| format!("{name}: {e}"))
 }

@@ -1,93 +1,130 @@
-//! The film itself: a small playable mp4 and its thumbnail, behind links that expire.
+//! The film itself: a small playable mp4 and what belongs to it, behind links that expire.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hyper::StatusCode;
+use hyper::body::Bytes;
 
 use super::answer::{Answer, Body};
 use super::clock::now_ms;
+use super::received::Received;
 use super::render::Stage;
 use super::world::World;
 
 const VIDEO: &[u8] = include_bytes!("assets/video.mp4");
 const THUMBNAIL: &[u8] = include_bytes!("assets/thumbnail.jpg");
-const LINK_LASTS_S: u64 = 60 * 60;
+const CAPTIONS: &[u8] = b"1\n00:00:00,000 --> 00:00:02,000\nA film of the sandbox.\n";
 
 impl World {
-    /// A link that works for an hour.
+    /// A link that works for a while.
     pub(super) fn signed_url(&self, video_id: &str, file: &str) -> String {
-        let expires = now_ms() / 1_000 + LINK_LASTS_S;
-        let signature = self.signature(video_id, file, expires);
+        let expires = now_ms() / 1_000 + self.config.link_lifetime.as_secs();
+        let signature = signature(video_id, file, expires);
         format!(
             "{}/files/{video_id}/{file}?expires={expires}&signature={signature}",
             self.url
         )
     }
 
-    fn signature(&self, video_id: &str, file: &str, expires: u64) -> String {
-        let mut hasher = DefaultHasher::new();
-        (self.config.seed, video_id, file, expires).hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
-    }
-
     /// What a link leads to.
-    pub(super) fn file(
-        &self,
-        video_id: &str,
-        file: &str,
-        query: &[(String, String)],
-        range: Option<&str>,
-    ) -> Answer {
-        let value = |name: &str| query.iter().find(|(k, _)| k == name).map_or("", |(_, v)| v);
+    pub(super) fn file(&self, video_id: &str, file: &str, received: &Received) -> Answer {
+        let value = |name| received.parameter(name).unwrap_or_default();
         let expires = value("expires").parse().unwrap_or(0);
-        let fits = value("signature") == self.signature(video_id, file, expires);
-        if !fits || expires < now_ms() / 1_000 {
+        let fits = value("signature") == signature(video_id, file, expires);
+        if !fits || expires <= now_ms() / 1_000 {
             return Answer::error(403, "forbidden", "this link expired or is not ours");
         }
-        let done = self.session_of_video(video_id).map(|s| s.stage(now_ms()));
-        match (done, file) {
-            (Some(Stage::Completed), "video.mp4") => ranged("video/mp4", VIDEO, range),
+        let stage = self.session_of_video(video_id).map(|s| s.stage(now_ms()));
+        let range = received.header("range");
+        match (stage, file) {
+            (Some(Stage::Completed), "video.mp4" | "captioned.mp4") => {
+                ranged("video/mp4", VIDEO, range)
+            }
             (Some(Stage::Completed), "thumbnail.jpg") => ranged("image/jpeg", THUMBNAIL, range),
+            (Some(Stage::Completed), "captions.srt") => ranged("text/plain", CAPTIONS, range),
             _ => Answer::not_found("file"),
         }
     }
 
     /// The page people open.
     pub(super) fn video_page(&self, video_id: &str) -> Answer {
-        match self.session_of_video(video_id) {
-            Some(session) => {
-                let html = format!(
-                    "<!doctype html><meta charset=utf-8><title>Sandbox video</title>\
-                     <h1>Sandbox video</h1><video controls src=\"{}\"></video><pre>{}</pre>",
-                    self.signed_url(video_id, "video.mp4").replace('&', "&amp;"),
-                    session.prompt().replace('&', "&amp;").replace('<', "&lt;"),
-                );
-                Answer::bytes("text/html; charset=utf-8", html.into_bytes())
-            }
-            None => Answer::not_found("video"),
-        }
+        let Some(session) = self.session_of_video(video_id) else {
+            return Answer::not_found("video");
+        };
+        let html = format!(
+            "<!doctype html><meta charset=utf-8><title>Sandbox video</title>\
+             <h1>Sandbox video</h1><video controls src=\"{}\"></video><pre>{}</pre>",
+            self.signed_url(video_id, "video.mp4").replace('&', "&amp;"),
+            session.prompt().replace('&', "&amp;").replace('<', "&lt;"),
+        );
+        Answer::bytes("text/html; charset=utf-8", html)
     }
 }
 
+/// Not a secret: it shows whether a client kept the link whole.
+fn signature(video_id: &str, file: &str, expires: u64) -> String {
+    let mut hasher = DefaultHasher::new();
+    (video_id, file, expires).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 /// The whole file, or the one range of it that was asked for.
-fn ranged(media_type: &'static str, file: &[u8], range: Option<&str>) -> Answer {
-    let Some((from, to)) = range.and_then(|r| parse_range(r, file.len())) else {
-        return Answer::bytes(media_type, file.to_vec());
+fn ranged(media_type: &'static str, file: &'static [u8], range: Option<&str>) -> Answer {
+    let whole = Answer::bytes(media_type, Bytes::from_static(file));
+    let Some(asked) = range.and_then(|r| parse_range(r, file.len())) else {
+        return whole;
+    };
+    let Some((from, end)) = asked else {
+        let refused = "the range is beyond the end";
+        return Answer {
+            range: Some(format!("bytes */{}", file.len())),
+            ..Answer::error(416, "range_not_satisfiable", refused)
+        };
     };
     Answer {
         status: StatusCode::PARTIAL_CONTENT,
         body: Body::Bytes {
             media_type,
-            bytes: file[from..=to].to_vec(),
+            bytes: Bytes::from_static(&file[from..end]),
         },
-        retry_after: None,
-        range: Some(format!("bytes {from}-{to}/{}", file.len())),
+        range: Some(format!("bytes {from}-{}/{}", end - 1, file.len())),
+        ..whole
     }
 }
 
-fn parse_range(range: &str, length: usize) -> Option<(usize, usize)> {
+/// From the first byte to behind the last; `Some(None)` is beyond the file, `None` is no range
+/// that is understood, which means the whole file.
+fn parse_range(range: &str, length: usize) -> Option<Option<(usize, usize)>> {
     let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
-    let from: usize = from.parse().ok()?;
-    let to = to.parse().unwrap_or(usize::MAX).min(length.checked_sub(1)?);
-    (from <= to).then_some((from, to))
+    let (from, end) = match (from, to) {
+        ("", last) => (length.saturating_sub(last.parse().ok()?), length),
+        (from, "") => (from.parse().ok()?, length),
+        (from, to) => {
+            let end = to.parse::<usize>().ok()?.saturating_add(1);
+            (from.parse().ok()?, end.min(length))
+        }
+    };
+    Some((from < end).then_some((from, end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_cut_to_the_file() {
+        for (text, expected) in [
+            ("bytes=0-3", Some(Some((0, 4)))),
+            ("bytes=3-99", Some(Some((3, 10)))),
+            ("bytes=4-", Some(Some((4, 10)))),
+            ("bytes=-4", Some(Some((6, 10)))),
+            ("bytes=-99", Some(Some((0, 10)))),
+            ("bytes=10-", Some(None)),
+            ("bytes=5-4", Some(None)),
+            ("bytes=a-b", None),
+            ("items=0-1", None),
+        ] {
+            assert_eq!(parse_range(text, 10), expected, "{text}");
+        }
+    }
 }

@@ -10,14 +10,22 @@ mod assets;
 mod catalog;
 mod check;
 mod clock;
+mod control;
 mod effects;
+mod endpoints;
+mod exchange;
 mod faults;
+mod injector;
 mod journal;
+mod log;
 mod media;
 mod page;
+mod received;
 mod render;
+mod reply;
 mod routes;
 mod server;
+mod views;
 mod world;
 
 use std::path::PathBuf;
@@ -43,6 +51,15 @@ pub struct Config {
     pub honour_idempotency_key: bool,
     /// The only key that is accepted; any if absent.
     pub required_key: Option<String>,
+    /// Whose account it is, for a key without `@`; `key@other` belongs to `other`. Everything else
+    /// is shared.
+    pub account: String,
+    /// In US dollars, before the first video.
+    pub balance_usd: f64,
+    /// How long a link to a file works.
+    pub link_lifetime: Duration,
+    /// How long to wait for another sandbox that uses the same data.
+    pub lock_patience: Duration,
 }
 
 impl Default for Config {
@@ -56,6 +73,10 @@ impl Default for Config {
             seed: 0,
             honour_idempotency_key: false,
             required_key: None,
+            account: "sandbox".to_owned(),
+            balance_usd: 1_000.0,
+            link_lifetime: Duration::from_secs(60 * 60),
+            lock_patience: Duration::from_secs(10),
         }
     }
 }

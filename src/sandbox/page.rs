@@ -1,9 +1,9 @@
-//! Lists, a page at a time: the cursor stands beside the data.
+//! Lists, a page at a time.
 
-use hyper::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answer::Answer;
+use super::received::Received;
 
 /// What a list request may ask for.
 pub(super) struct Paging {
@@ -11,29 +11,34 @@ pub(super) struct Paging {
     pub(super) most: usize,
 }
 
-/// Answers with one page of `items`; the token is the position of its first item.
-pub(super) fn page(items: &[Value], query: &[(String, String)], paging: &Paging) -> Answer {
-    let value = |name: &str| {
-        query
-            .iter()
-            .find(|(k, _)| k == name)
-            .map(|(_, v)| v.as_str())
-    };
-    let limit = match value("limit").map(str::parse::<usize>) {
+/// Answers with one page of `items`. The token is the `key` of the last item of the page before, so
+/// that what is added at the front meanwhile neither hides nor repeats anything.
+pub(super) fn page<T>(
+    items: &[T],
+    received: &Received,
+    paging: &Paging,
+    key: impl Fn(&T) -> &str,
+    show: impl Fn(&T) -> Value,
+) -> Answer {
+    let limit = match received.parameter("limit").map(str::parse::<usize>) {
         None => paging.default,
         Some(Ok(n)) if (1..=paging.most).contains(&n) => n,
         Some(_) => return Answer::invalid("limit", &format!("must be 1 to {}", paging.most)),
     };
-    let from = match value("token").map(|t| t.strip_prefix("page-").unwrap_or("").parse()) {
-        None => 0_usize,
-        Some(Ok(n)) => n,
-        Some(Err(_)) => return Answer::invalid("token", "not a token of this list"),
+    let from = match received.parameter("token") {
+        None => 0,
+        Some(token) => match items.iter().position(|i| token_of(key(i)) == token) {
+            Some(at) => at + 1,
+            None => return Answer::invalid("token", "not a token of this list"),
+        },
     };
-    let data: Vec<_> = items.iter().skip(from).take(limit).cloned().collect();
-    let more = items.len() > from + data.len();
-    let next = more.then(|| format!("page-{}", from + limit));
-    Answer::json(
-        StatusCode::OK,
-        json!({"data": data, "has_more": more, "next_token": next}),
-    )
+    let here = &items[from..items.len().min(from.saturating_add(limit))];
+    let more = from + here.len() < items.len();
+    let next = here.last().filter(|_| more).map(|i| token_of(key(i)));
+    Answer::page(&here.iter().map(show).collect::<Vec<_>>(), next.as_deref())
+}
+
+/// Opaque, so that nobody takes it for an id.
+fn token_of(key: &str) -> String {
+    hex::encode(key)
 }

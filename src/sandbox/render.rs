@@ -1,4 +1,4 @@
-//! A session's life as a function of time.
+//! A session's life as a function of time. Nothing here asks the clock.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,12 +17,24 @@ pub(super) struct Session {
     /// The body of the request that made it.
     pub(super) request: Value,
     pub(super) idempotency_key: Option<String>,
+    /// Kept, so that another render time after a restart does not revive what has ended.
     pub(super) render_ms: u64,
-    /// Code and message, if it will fail.
-    pub(super) failure: Option<(String, String)>,
+    pub(super) failure: Option<Failure>,
     /// Someone else in the account made it.
     pub(super) foreign: bool,
-    pub(super) stopped: bool,
+    pub(super) stopped_ms: Option<u64>,
+    /// How old it must be to appear in the list.
+    pub(super) list_lag_ms: u64,
+    /// How old it must be to show its messages.
+    pub(super) messages_lag_ms: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) code: String,
+    pub(super) message: String,
+    /// Before there is a video.
+    pub(super) early: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,34 +47,83 @@ pub(super) enum Stage {
 
 impl Session {
     pub(super) fn stage(&self, now_ms: u64) -> Stage {
-        let age = now_ms.saturating_sub(self.made_ms);
-        match self.failure {
-            _ if age < self.render_ms / 4 => Stage::Thinking,
-            _ if age < self.render_ms => Stage::Generating,
-            Some(_) => Stage::Failed,
-            None => Stage::Completed,
+        if now_ms < self.ended_ms() {
+            match now_ms < self.video_from_ms() {
+                true => Stage::Thinking,
+                false => Stage::Generating,
+            }
+        } else if self.failure.is_some() || self.was_stopped() {
+            Stage::Failed
+        } else {
+            Stage::Completed
         }
     }
 
     pub(super) fn is_unfinished(&self, now_ms: u64) -> bool {
-        !self.stopped && matches!(self.stage(now_ms), Stage::Thinking | Stage::Generating)
+        now_ms < self.ended_ms()
     }
 
+    /// When it ended or will end.
     pub(super) fn ended_ms(&self) -> u64 {
-        self.made_ms + self.render_ms
+        let early = self.failure.as_ref().is_some_and(|f| f.early);
+        let by_itself = match early {
+            true => self.video_from_ms(),
+            false => self.made_ms + self.render_ms,
+        };
+        self.stopped_ms.unwrap_or(by_itself).min(by_itself)
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.stopped_ms == Some(self.ended_ms())
+    }
+
+    fn video_from_ms(&self) -> u64 {
+        self.made_ms + self.render_ms / 4
+    }
+
+    /// Whether its video exists by then.
+    pub(super) fn has_video(&self, now_ms: u64) -> bool {
+        let from = self.video_from_ms();
+        from <= now_ms && (from < self.ended_ms() || self.render_ms == 0 && self.failure.is_none())
+    }
+
+    /// `pending` → `processing` → an end.
+    pub(super) fn video_status(&self, now_ms: u64) -> &'static str {
+        match self.stage(now_ms) {
+            Stage::Completed => "completed",
+            Stage::Failed => "failed",
+            _ if self.progress(now_ms) < 40 => "pending",
+            _ => "processing",
+        }
     }
 
     pub(super) fn progress(&self, now_ms: u64) -> u64 {
-        let age = now_ms.saturating_sub(self.made_ms);
-        (age * 100 / self.render_ms.max(1)).min(100)
+        let age = now_ms.min(self.ended_ms()).saturating_sub(self.made_ms);
+        (age * 100)
+            .checked_div(self.render_ms)
+            .unwrap_or(100)
+            .min(100)
+    }
+
+    /// Why it failed, if it has by then: code and message.
+    pub(super) fn failure(&self, now_ms: u64) -> Option<(&str, &str)> {
+        if self.stage(now_ms) != Stage::Failed {
+            return None;
+        }
+        match &self.failure {
+            Some(f) if !self.was_stopped() => Some((&f.code, &f.message)),
+            _ => Some(("stopped", "the run was stopped")),
+        }
     }
 
     pub(super) fn prompt(&self) -> &str {
         self.request["prompt"].as_str().unwrap_or_default()
     }
 
-    pub(super) fn is_incognito(&self) -> bool {
-        self.request["incognito_mode"] == true
+    /// Whether the list shows it. HeyGen does not say what becomes of incognito sessions: left out.
+    pub(super) fn is_listed(&self, now_ms: u64) -> bool {
+        let old_enough = now_ms.saturating_sub(self.made_ms) >= self.list_lag_ms;
+        old_enough && self.request["incognito_mode"] != true
     }
 
     /// Seconds of the finished video: people say two and a half words a second.
@@ -86,7 +147,7 @@ impl Session {
 }
 
 impl Stage {
-    pub(super) fn of_session(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Thinking => "thinking",
             Self::Generating => "generating",
@@ -94,13 +155,79 @@ impl Stage {
             Self::Failed => "failed",
         }
     }
+}
 
-    pub(super) fn of_video(self) -> &'static str {
-        match self {
-            Self::Thinking => "pending",
-            Self::Generating => "processing",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session {
+            session_id: "sess_1".to_owned(),
+            video_id: "vid_1".to_owned(),
+            made_ms: 1_000,
+            created_at: 1,
+            request: serde_json::json!({"prompt": "one two"}),
+            idempotency_key: None,
+            render_ms: 1_000,
+            failure: None,
+            foreign: false,
+            stopped_ms: None,
+            list_lag_ms: 0,
+            messages_lag_ms: 0,
         }
+    }
+
+    fn life(session: &Session) -> Vec<(&'static str, Option<&'static str>)> {
+        let at = |now| {
+            let video = session.has_video(now).then(|| session.video_status(now));
+            (session.stage(now).name(), video)
+        };
+        [1_000, 1_249, 1_250, 1_400, 1_999, 2_000].map(at).to_vec()
+    }
+
+    #[test]
+    fn a_video_comes_after_a_quarter_and_ends_with_the_session() {
+        let expected = [
+            ("thinking", None),
+            ("thinking", None),
+            ("generating", Some("pending")),
+            ("generating", Some("processing")),
+            ("generating", Some("processing")),
+            ("completed", Some("completed")),
+        ];
+        assert_eq!(life(&session()), expected);
+    }
+
+    #[test]
+    fn a_session_that_fails_early_never_has_a_video() {
+        let failure = Some(Failure {
+            code: "x".to_owned(),
+            message: "y".to_owned(),
+            early: true,
+        });
+        let session = Session {
+            failure,
+            ..session()
+        };
+        let mut expected = vec![("failed", None); 6];
+        expected[0] = ("thinking", None);
+        expected[1] = ("thinking", None);
+        assert_eq!(life(&session), expected);
+        assert_eq!(session.failure(1_249), None);
+        assert_eq!(session.failure(1_250), Some(("x", "y")));
+    }
+
+    #[test]
+    fn a_stop_ends_what_runs_and_nothing_else() {
+        let stopped = |at| Session {
+            stopped_ms: Some(at),
+            ..session()
+        };
+        assert_eq!(stopped(1_500).stage(1_499), Stage::Generating);
+        assert_eq!(stopped(1_500).failure(1_500).unwrap().0, "stopped");
+        assert!(stopped(1_500).has_video(9_000) && !stopped(1_100).has_video(9_000));
+        assert!(stopped(1_500).cost_usd(9_000) < f64::EPSILON);
+        assert_eq!(stopped(2_500).stage(9_000), Stage::Completed);
     }
 }

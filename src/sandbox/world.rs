@@ -1,116 +1,132 @@
 //! Everything the sandbox knows: sessions, assets, endpoints, what was asked of it.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
-use serde_json::{Value, json};
-
 use super::Config;
+use super::answer::Answer;
 use super::assets::Asset;
 use super::clock::now_ms;
-use super::faults::Injector;
+use super::endpoints::Endpoint;
+use super::injector::Injector;
 use super::journal::{Journal, Line};
+use super::log::RequestLog;
 use super::render::Session;
+use super::server::SandboxError;
 
-/// The last requests that can be asked for.
-const REMEMBERED_REQUESTS: usize = 20_000;
+/// How long a repeat with the same key gets the first answer.
+pub(super) const REPLAYED_MS: u64 = 24 * 60 * 60 * 1_000;
 
+#[derive(Debug)]
 pub(super) struct World {
     pub(super) config: Config,
     pub(super) url: String,
     /// In the order they were made.
     pub(super) sessions: Vec<Session>,
-    pub(super) by_session: HashMap<String, usize>,
-    pub(super) by_video: HashMap<String, usize>,
-    pub(super) assets: Vec<Asset>,
+    by_session: HashMap<String, usize>,
+    by_video: HashMap<String, usize>,
+    pub(super) assets: HashMap<String, Asset>,
     pub(super) deleted: HashSet<String>,
-    pub(super) endpoints: Vec<Value>,
-    pub(super) requests: Vec<Value>,
+    pub(super) endpoints: Vec<Endpoint>,
     pub(super) faults: Injector,
+    pub(super) log: RequestLog,
+    /// Idempotency keys of requests that are not answered yet.
+    pub(super) in_flight: HashSet<String>,
     /// Sessions that may not have ended yet, by position.
     unfinished: Vec<usize>,
     journal: Option<Journal>,
+    is_closed: bool,
     ids: u64,
 }
 
 impl World {
-    pub(super) fn open(config: Config, url: String) -> io::Result<Self> {
-        let (journal, lines) = match &config.data {
-            Some(dir) => {
-                let (journal, lines) = Journal::open(dir)?;
-                (Some(journal), lines)
-            }
-            None => (None, Vec::new()),
-        };
-        let mut world = Self {
+    /// `lock` is that of the data directory, where there is one.
+    pub(super) fn open(
+        config: Config,
+        url: String,
+        lock: Option<File>,
+    ) -> Result<Self, SandboxError> {
+        let mut world = Self::empty(config, url);
+        if let (Some(dir), Some(lock)) = (world.config.data.clone(), lock) {
+            let (journal, lines) = Journal::open(&dir, lock)?;
+            lines.into_iter().for_each(|line| world.take(line));
+            world.journal = Some(journal);
+            world.log = RequestLog::open(&dir).map_err(SandboxError::Data)?;
+        }
+        Ok(world)
+    }
+
+    fn empty(config: Config, url: String) -> Self {
+        Self {
             faults: Injector::new(config.rules.clone(), config.seed),
             config,
             url,
             sessions: Vec::new(),
             by_session: HashMap::new(),
             by_video: HashMap::new(),
-            assets: Vec::new(),
+            assets: HashMap::new(),
             deleted: HashSet::new(),
             endpoints: Vec::new(),
-            requests: Vec::new(),
+            log: RequestLog::default(),
+            in_flight: HashSet::new(),
             unfinished: Vec::new(),
-            journal,
+            journal: None,
+            is_closed: false,
             ids: 0,
-        };
-        lines.into_iter().for_each(|line| world.take(line));
-        Ok(world)
+        }
     }
 
     fn take(&mut self, line: Line) {
         match line {
-            Line::Session(session) => {
-                let at = self.sessions.len();
-                self.by_session.insert(session.session_id.clone(), at);
-                self.by_video.insert(session.video_id.clone(), at);
-                self.unfinished.push(at);
-                self.sessions.push(*session);
+            Line::Session(session) => self.take_session(*session),
+            Line::Asset(asset) => {
+                self.assets.insert(asset.asset_id.clone(), asset);
             }
-            Line::Asset(asset) => self.assets.push(asset),
             Line::Deleted(id) => {
                 self.deleted.insert(id);
             }
-            Line::Stopped(id) => {
-                if let Some(at) = self.by_session.get(&id) {
-                    self.sessions[*at].stopped = true;
+            Line::Stopped { session_id, at_ms } => {
+                if let Some(at) = self.by_session.get(&session_id) {
+                    self.sessions[*at].stopped_ms.get_or_insert(at_ms);
                 }
             }
             Line::Endpoint(endpoint) => self.endpoints.push(endpoint),
         }
     }
 
+    fn take_session(&mut self, session: Session) {
+        let at = self.sessions.len();
+        self.by_session.insert(session.session_id.clone(), at);
+        self.by_video.insert(session.video_id.clone(), at);
+        self.unfinished.push(at);
+        self.sessions.push(session);
+    }
+
     /// Writes a change down, then makes it.
-    pub(super) fn put(&mut self, line: Line) -> io::Result<()> {
-        if let Some(journal) = &mut self.journal {
-            journal.write(&line)?;
-        }
+    pub(super) fn put(&mut self, line: Line) -> Result<(), Box<Answer>> {
+        self.write(&line)
+            .map_err(|e| Box::new(Answer::error(500, "internal_error", &e.to_string())))?;
         self.take(line);
         Ok(())
     }
 
-    /// Remembers a request as it came; returns its number.
-    pub(super) fn log(&mut self, request: Value) -> usize {
-        if let Some(journal) = &mut self.journal
-            && let Err(error) = journal.log(&request)
-        {
-            tracing::warn!(%error, "the sandbox could not log a request");
+    fn write(&mut self, line: &Line) -> io::Result<()> {
+        if self.is_closed {
+            return Err(io::Error::other("the sandbox has stopped"));
         }
-        if self.requests.len() < REMEMBERED_REQUESTS {
-            self.requests.push(request);
+        match &mut self.journal {
+            Some(journal) => journal.write(line),
+            None => Ok(()),
         }
-        self.requests.len() - 1
     }
 
-    /// What a request was answered with; null if its connection was dropped.
-    pub(super) fn answered(&mut self, number: usize, status: Option<u16>) {
-        if let Some(request) = self.requests.get_mut(number) {
-            request["status"] = json!(status);
-        }
+    /// Nothing takes effect from here on, and the data directory is free for another.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.journal = None;
+        self.log.close();
     }
 
     /// How many jobs of the account run now.
@@ -122,39 +138,40 @@ impl World {
         self.unfinished.len()
     }
 
+    /// In US dollars.
+    pub(super) fn balance(&self) -> f64 {
+        let now = now_ms();
+        let spent: f64 = self.sessions.iter().map(|s| s.cost_usd(now)).sum();
+        self.config.balance_usd - spent
+    }
+
     pub(super) fn session(&self, id: &str) -> Option<&Session> {
         self.by_session.get(id).map(|at| &self.sessions[*at])
     }
 
+    /// The session of a video that exists by now.
     pub(super) fn session_of_video(&self, id: &str) -> Option<&Session> {
-        let at = self
-            .by_video
-            .get(id)
-            .filter(|_| !self.deleted.contains(id))?;
-        Some(&self.sessions[*at])
+        let session = &self.sessions[*self.by_video.get(id)?];
+        self.shows_video(session).then_some(session)
+    }
+
+    pub(super) fn shows_video(&self, session: &Session) -> bool {
+        session.has_video(now_ms()) && !self.deleted.contains(&session.video_id)
     }
 
     /// A new id, unlike any before it.
     pub(super) fn id(&mut self, kind: &str) -> String {
         self.ids += 1;
-        let mut parts = [0; 2];
-        for (salt, part) in parts.iter_mut().enumerate() {
+        let part = |salt: u8| {
             let mut hasher = DefaultHasher::new();
-            (
-                kind,
-                salt,
-                self.config.seed,
-                self.ids,
-                self.sessions.len(),
-                now_ms(),
-            )
-                .hash(&mut hasher);
-            *part = hasher.finish();
-        }
-        format!("{kind}_{:016x}{:016x}", parts[0], parts[1])
+            let known = (self.ids, self.sessions.len(), self.assets.len(), now_ms());
+            (kind, salt, self.config.seed, known).hash(&mut hasher);
+            hasher.finish()
+        };
+        format!("{kind}_{:016x}{:016x}", part(0), part(1))
     }
 
-    /// How long a session's video takes: stable for its id.
+    /// How long a session's video takes: the same for the same id.
     pub(super) fn render_ms(&self, session_id: &str) -> u64 {
         let mut hasher = DefaultHasher::new();
         session_id.hash(&mut hasher);
