@@ -139,16 +139,14 @@ impl Loader<'_> {
     fn read_all<'c>(&self, found: &[Found], cached: &'c [Cached<'c>]) -> Vec<ReadFile<'c>> {
         found
             .par_iter()
+            .enumerate()
             .with_min_len(64)
-            .map(|file| {
-                let known = cached.binary_search_by(|c| c.path.cmp(&file.path)).ok();
-                match known.map(|at| &cached[at]) {
-                    Some(cached) if self.is_same(file, cached) => ReadFile::Known(cached),
-                    _ => {
-                        let (manifests, problems) =
-                            self.parse(&file.path, &file.stem, file.real.as_deref());
-                        ReadFile::Parsed(manifests, problems)
-                    }
+            .map(|(at, file)| match find(cached, at, &file.path) {
+                Some(cached) if self.is_same(file, cached) => ReadFile::Known(cached),
+                _ => {
+                    let (manifests, problems) =
+                        self.parse(&file.path, &file.stem, file.real.as_deref());
+                    ReadFile::Parsed(manifests, problems)
                 }
             })
             .collect()
@@ -253,6 +251,15 @@ impl Loader<'_> {
     }
 }
 
+/// The entry of a path: both lists are sorted, so nearly always at the same place.
+fn find<'c>(cached: &'c [Cached<'c>], at: usize, path: &str) -> Option<&'c Cached<'c>> {
+    let here = cached.get(at).filter(|c| c.path == path);
+    here.or_else(|| {
+        let at = cached.binary_search_by(|c| c.path.cmp(path)).ok()?;
+        Some(&cached[at])
+    })
+}
+
 fn copy<'c>(document: &'c CachedDocument<'c>) -> CachedDocument<'c> {
     CachedDocument {
         locals: document.locals.clone(),
@@ -319,6 +326,10 @@ fn parsed(manifest: Manifest) -> Stood {
 
 /// Takes out every name that stands in two places, or differs from another only in case.
 fn refuse_collisions(desired: &mut Desired, stood: &mut Vec<Stood>) {
+    stood.sort_by(|a, b| a.name.cmp(&b.name));
+    if are_plainly_unique(stood) {
+        return;
+    }
     let mut first: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(stood.len());
     let mut refused = Vec::new();
     for (at, this) in stood.iter().enumerate() {
@@ -347,6 +358,12 @@ fn refuse_collisions(desired: &mut Desired, stood: &mut Vec<Stood>) {
         at += 1;
         !refused.contains(&(at - 1))
     });
+}
+
+/// Sorted names without upper case collide only with their neighbours.
+fn are_plainly_unique(sorted: &[Stood]) -> bool {
+    let lower = |s: &Stood| !s.name.as_str().bytes().any(|b| b.is_ascii_uppercase());
+    sorted.iter().all(lower) && sorted.windows(2).all(|pair| pair[0].name != pair[1].name)
 }
 
 fn collision(first: &Stood, second: &Stood) -> Problem {

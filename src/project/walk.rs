@@ -65,7 +65,9 @@ pub(super) fn walk(project: &Path, manifests: &str) -> Walked {
                 depth: 0,
             };
             let mut walked = walker.folder(root, &HashSet::new());
-            walked.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            walked
+                .found
+                .par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
             walked
         }
         Ok(Some(_)) => no_root(&path, "not_a_directory", "it is not a directory".to_owned()),
