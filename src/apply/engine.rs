@@ -86,7 +86,6 @@ pub struct Engine<'a> {
     blind: bool,
     pub(super) counts: Counts,
     pub(super) wanted: usize,
-    progress: Progress,
 }
 
 /// A request that came back.
@@ -144,7 +143,6 @@ impl<'a> Engine<'a> {
             blind: false,
             counts: Counts::default(),
             wanted: 0,
-            progress: Progress::default(),
         }
     }
 
@@ -354,10 +352,7 @@ impl<'a> Engine<'a> {
             completed: self.counts.completed,
             failed: self.counts.failed + self.counts.rejected + self.counts.unknown,
         };
-        if progress != self.progress {
-            self.progress = progress;
-            (self.report)(Event::Progress(progress));
-        }
+        (self.report)(Event::Progress(progress));
     }
 
     fn outcome(mut self) -> Outcome {

@@ -20,6 +20,10 @@ const MAX_UNKNOWN_IN_A_ROW: u32 = 3;
 const MAX_UNREACHABLE: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// Whatever HeyGen says: `Retry-After: 0` for ever must not become a loop.
+const SHORTEST_WAIT: Duration = Duration::from_millis(250);
+/// Reads that fail in a row before a person is told; one or two happen.
+const QUIET_FAILURES: u32 = 2;
 
 impl Engine<'_> {
     pub(super) fn take_back(&mut self, done: Result<Done, JoinError>) -> Result<(), StateError> {
@@ -171,7 +175,10 @@ impl Engine<'_> {
         self.never_sent(job, attempt)?;
         self.rate_limits += 1;
         let wait = retry_after.unwrap_or_else(|| jittered(backoff(self.rate_limits)));
-        self.pause(wait, format!("HeyGen asks to wait ({error})"));
+        self.pause(
+            wait.max(SHORTEST_WAIT),
+            format!("HeyGen asks to wait ({error})"),
+        );
         Ok(())
     }
 
@@ -361,6 +368,10 @@ impl Engine<'_> {
             .schedule
             .read_failed(error.retry_after(), Instant::now());
         tracing::debug!(%error, ?wait, "a read failed");
+        if self.schedule.failures() > QUIET_FAILURES {
+            let reason = format!("HeyGen can't be asked how the videos are: {error}");
+            self.emit(Event::Paused { reason, wait });
+        }
     }
 }
 

@@ -179,7 +179,21 @@ impl<'a> Apply<'a> {
         };
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
         reporter.finish(&counts)?;
+        self.say_what_is_left(outcome.as_ref());
         Ok(self.exit(ledger.recorded(), &ready, outcome.as_ref()))
+    }
+
+    /// Stopped early is not lost: what goes on without us, and how to come back to it.
+    fn say_what_is_left(&self, outcome: Option<&Outcome>) {
+        match outcome.map(|o| &o.end) {
+            Some(End::Interrupted) => self.context.say(
+                "Interrupted. What was submitted goes on rendering; run apply again for the rest.",
+            ),
+            Some(End::OutOfTime) => self.context.say(
+                "Out of time. What was submitted goes on rendering; run apply again for the rest.",
+            ),
+            _ => {}
+        }
     }
 
     fn work(

@@ -1,7 +1,7 @@
 //! The command line: arguments joined with environment and settings, one file a command.
 //!
-//! The only place that reads the environment ([`env`]), decides on exit codes ([`exit`]) and
-//! builds the parts together ([`context`]).
+//! The only place that reads the environment (`env`), decides on exit codes (`exit`) and
+//! builds the parts together (`context`).
 
 mod apply;
 mod approve;

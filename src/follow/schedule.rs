@@ -155,6 +155,12 @@ impl Schedule {
         }
     }
 
+    /// Reads that failed in a row.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     pub fn read_succeeded(&mut self) {
         self.failures = 0;
         self.paused_until = None;

@@ -18,6 +18,8 @@ pub struct Reporter {
     json: bool,
     quiet: bool,
     paint: Paint,
+    /// Whether a bar can be drawn; it is, once there is progress to show.
+    draws: bool,
     bar: Option<ProgressBar>,
     last_line: Instant,
     /// The first line that could not be written; the run goes on and is recorded.
@@ -27,12 +29,12 @@ pub struct Reporter {
 impl Reporter {
     #[must_use]
     pub fn new(json: bool, quiet: bool, paint: Paint) -> Self {
-        let draws = !json && !quiet && io::stderr().is_terminal();
         Self {
             json,
             quiet,
             paint,
-            bar: draws.then(bar),
+            draws: !json && !quiet && io::stderr().is_terminal(),
+            bar: None,
             last_line: Instant::now(),
             failed: None,
         }
@@ -110,8 +112,10 @@ impl Reporter {
 
     fn progress(&mut self, progress: &Progress) {
         let text = progress_text(progress);
-        if let Some(bar) = &self.bar {
-            bar.set_length(progress.wanted as u64);
+        if self.draws {
+            let bar = self.bar.get_or_insert_with(bar);
+            let followed = progress.completed + progress.failed + progress.rendering;
+            bar.set_length(progress.wanted.max(followed) as u64);
             bar.set_position((progress.completed + progress.failed) as u64);
             bar.set_message(text);
         } else if !self.quiet && self.last_line.elapsed() >= LINE_EVERY {
@@ -131,7 +135,10 @@ fn bar() -> ProgressBar {
 }
 
 fn progress_text(p: &Progress) -> String {
-    let mut parts = vec![format!("{} of {} submitted", p.accepted, p.wanted)];
+    let mut parts = Vec::new();
+    if p.wanted > 0 {
+        parts.push(format!("{} of {} submitted", p.accepted, p.wanted));
+    }
     for (n, what) in [
         (p.sending, "sending"),
         (p.rendering, "rendering"),

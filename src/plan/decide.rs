@@ -18,15 +18,20 @@ pub fn plan(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {
     let mut planner = Planner {
         desired,
         options,
+        recorded,
         lookup: Lookup::new(desired, recorded),
         claimed: HashMap::new(),
         moved: HashSet::new(),
         taken: HashMap::new(),
         plan: Plan::default(),
     };
+    // Both maps are in the order of names, so they are walked side by side.
+    let mut records = recorded.records.iter().peekable();
     for (name, wish) in &desired.wishes {
+        while records.next_if(|(other, _)| *other < name).is_some() {}
+        let record = records.peek().filter(|(other, _)| *other == name);
         if options.selection.contains(name) {
-            planner.wished(name, wish);
+            planner.wished(name, wish, record.map(|(_, record)| *record));
         }
     }
     planner.unwished();
@@ -35,6 +40,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {
 
 struct Planner<'a> {
     desired: &'a Desired,
+    recorded: &'a Recorded,
     options: &'a Options,
     lookup: Lookup<'a>,
     /// Hashes an earlier entry of this plan pays for.
@@ -56,41 +62,49 @@ struct Case<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn wished(&mut self, name: &'a Name, wish: &'a Wish) {
+    fn wished(&mut self, name: &'a Name, wish: &'a Wish, record: Option<&'a Record>) {
         let case = Case {
             name,
             wish,
-            record: self.lookup.record(name),
-            current: self.lookup.recorded.current_attempt(&wish.hash),
+            record,
+            current: self.recorded.current_attempt(&wish.hash),
         };
-        match self.decide(&case) {
-            Some(action) => {
-                if action.kind.submits() {
-                    self.claimed.insert(action.hash, name);
-                }
-                self.plan.actions.push(action);
-            }
-            None => self.plan.unchanged += 1,
+        if self.is_as_wished(&case) {
+            self.plan.unchanged += 1;
+            return;
         }
+        let action = self.decide(&case);
+        if action.kind.submits() {
+            self.claimed.insert(action.hash, name);
+        }
+        self.plan.actions.push(action);
     }
 
-    fn decide(&mut self, case: &Case<'a>) -> Option<Action> {
+    /// The row `none`, ahead of the others because nearly every name of a large project is in it.
+    /// A live attempt is never an unsettled one, so only `replace` could come before.
+    fn is_as_wished(&self, case: &Case<'_>) -> bool {
+        case.record.is_some_and(|r| r.hash == case.wish.hash)
+            && case.current.is_some_and(|a| a.phase.is_live())
+            && !self.options.replace.contains(case.name)
+    }
+
+    fn decide(&mut self, case: &Case<'a>) -> Action {
         if let Some(action) = self.settle(case) {
-            return Some(action);
+            return action;
         }
         if let Some(earlier) = self.claimed.get(&case.wish.hash).copied() {
-            return Some(self.reuse_of_earlier(case, earlier));
+            return self.reuse_of_earlier(case, earlier);
         }
         if self.options.replace.contains(case.name) {
-            return Some(self.replace(case));
+            return self.replace(case);
         }
         match case.current.map(|a| (a, a.phase)) {
             Some((attempt, phase)) if phase.is_live() => self.live(case, attempt),
-            Some((_, Phase::Failed)) => Some(self.failed(case)),
+            Some((_, Phase::Failed)) => self.failed(case),
             Some((attempt, Phase::Rejected)) if same_request(attempt, case.wish) => {
-                Some(self.rejected(case, attempt))
+                self.rejected(case, attempt)
             }
-            _ => Some(self.missing(case)),
+            _ => self.missing(case),
         }
     }
 
@@ -117,7 +131,7 @@ impl<'a> Planner<'a> {
     }
 
     fn settle_action(&self, name: &Name, path: &str, hash: VideoHash) -> Action {
-        let attempt = self.lookup.recorded.last_attempt(&hash);
+        let attempt = self.recorded.last_attempt(&hash);
         let text = match attempt.map(|a| a.phase) {
             Some(Phase::Submitting) => {
                 "the attempt was interrupted before its answer was recorded; \
@@ -149,10 +163,7 @@ impl<'a> Planner<'a> {
         self.submission(case, Kind::Replace, reason)
     }
 
-    fn live(&mut self, case: &Case<'a>, attempt: &Attempt) -> Option<Action> {
-        if case.record.is_some_and(|r| r.hash == case.wish.hash) {
-            return None;
-        }
+    fn live(&mut self, case: &Case<'a>, attempt: &Attempt) -> Action {
         let action = match self.orphan_for(case) {
             Some(orphan) => {
                 self.moved.insert(orphan);
@@ -163,7 +174,7 @@ impl<'a> Planner<'a> {
             }
             None => self.reuse(case, attempt),
         };
-        Some(action.with_attempt(Some(attempt)))
+        action.with_attempt(Some(attempt))
     }
 
     fn orphan_for(&self, case: &Case<'a>) -> Option<&'a Name> {
@@ -202,7 +213,7 @@ impl<'a> Planner<'a> {
     }
 
     fn failed(&self, case: &Case<'a>) -> Action {
-        let attempts = self.lookup.recorded.attempts_of(&case.wish.hash);
+        let attempts = self.recorded.attempts_of(&case.wish.hash);
         let max = self.options.retry.max_attempts;
         let why = attempts.last().map_or_else(String::new, failure_text);
         if self.options.retry_failed {
@@ -256,7 +267,7 @@ impl<'a> Planner<'a> {
     }
 
     fn submission(&self, case: &Case<'a>, kind: Kind, reason: Reason) -> Action {
-        let number = self.lookup.recorded.next_number(&case.wish.hash);
+        let number = self.recorded.next_number(&case.wish.hash);
         Action {
             attempt: Some(number),
             estimate_usd: Some(self.options.pricing.estimate_usd(1)),
@@ -292,7 +303,7 @@ impl<'a> Planner<'a> {
     }
 
     fn unwished(&mut self) {
-        for (name, record) in &self.lookup.recorded.records {
+        for (name, record) in &self.recorded.records {
             let skip = self.desired.wishes.contains_key(name)
                 || self.moved.contains(name)
                 || !self.options.selection.contains(name);
@@ -313,7 +324,7 @@ impl<'a> Planner<'a> {
         let (kind, reason) = self.keep_or_delete(record);
         Some(
             self.bare(name, &record.path, record.hash, kind, reason)
-                .with_attempt(self.lookup.recorded.current_attempt(&record.hash)),
+                .with_attempt(self.recorded.current_attempt(&record.hash)),
         )
     }
 
@@ -332,7 +343,7 @@ impl<'a> Planner<'a> {
         if self.is_shown_elsewhere(&record.hash) {
             return keep("shown_elsewhere", "another manifest shows the video");
         }
-        match self.lookup.recorded.current_attempt(&record.hash) {
+        match self.recorded.current_attempt(&record.hash) {
             Some(a) if is_deletable(a) => (
                 Kind::Delete,
                 Reason::new("pruned", format!("{gone}; --prune deletes its video")),

@@ -2,6 +2,7 @@
 //!
 //! Pure like the plan itself: whoever calls it brings the texts.
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::action::{Action, Change, Kind, Plan};
@@ -17,12 +18,11 @@ pub trait Specs {
 }
 
 /// Fills `changes` and `diff` of every action whose content differs from what is recorded.
-pub fn explain(plan: &mut Plan, specs: &impl Specs) {
-    for action in &mut plan.actions {
-        if shows_content(action) {
-            explain_action(action, specs);
-        }
-    }
+pub fn explain(plan: &mut Plan, specs: &(impl Specs + Sync)) {
+    let shown = plan.actions.par_iter_mut().with_min_len(16);
+    shown
+        .filter(|action| shows_content(action))
+        .for_each(|action| explain_action(action, specs));
 }
 
 /// A wish of which nothing is shown yet, or that shows other content than before.

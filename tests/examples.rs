@@ -1,0 +1,126 @@
+//! Everything in `examples/` and `videos/` works as it stands, and so does what `init` writes.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::{Heygen, Project, Ran, copy_from_repository};
+
+fn script(project: &Project, name: &str) -> Ran {
+    let binary = Path::new(env!("CARGO_BIN_EXE_reconcile"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples/ci")
+        .join(name);
+    let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
+    let output = Command::new(script)
+        .arg("--sandbox")
+        .env_clear()
+        .env("PATH", path)
+        .current_dir(project.path("."))
+        .output();
+    Ran::from(output.unwrap())
+}
+
+#[test]
+fn the_first_project_is_what_init_writes_and_becomes_a_video() {
+    let project = Project::new(None);
+    std::fs::remove_file(project.path("reconcile.yaml")).unwrap();
+    let init = project.expect(0, &["init"]);
+    assert!(
+        init.stderr.contains("wrote videos/welcome.yaml"),
+        "{init:#?}"
+    );
+    for file in ["reconcile.yaml", "videos/welcome.yaml"] {
+        let example = Path::new("examples/first-project").join(file);
+        let example = std::fs::read_to_string(example).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(project.path(file)).unwrap(),
+            example
+        );
+    }
+    project.expect(0, &["validate"]);
+    let again = project.expect(0, &["init"]);
+    assert!(
+        again.stderr.contains("reconcile.yaml is there already"),
+        "{again:#?}"
+    );
+    let ignored = std::fs::read_to_string(project.path(".gitignore")).unwrap();
+    assert_eq!(ignored, "/.reconcile/\n/downloads/\n");
+    project.expect(0, &["apply", "--sandbox", "--wait", "--auto-approve"]);
+    let status = project.expect(0, &["status", "--sandbox"]);
+    assert!(
+        status.stdout.contains("1 video, 1 completed"),
+        "{status:#?}"
+    );
+}
+
+#[test]
+fn the_settings_that_init_writes_say_the_defaults() {
+    let template = std::fs::read_to_string("examples/first-project/reconcile.yaml").unwrap();
+    let mut uncommented = String::new();
+    for line in template.lines() {
+        let text = line.strip_prefix("# ").unwrap_or(line);
+        let is_key = text.trim_start().split(':').next().unwrap_or("");
+        if text.contains(':')
+            && !is_key.is_empty()
+            && is_key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        {
+            uncommented.push_str(text);
+            uncommented.push('\n');
+        }
+    }
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("reconcile.yaml"), uncommented).unwrap();
+    let settings = reconcile::project::load_settings(root.path()).unwrap();
+    let expected = reconcile::project::Settings {
+        callback_url: Some("https://example.com/hooks/heygen".into()),
+        max_cost_usd: Some(100.0),
+        ..Default::default()
+    };
+    assert_eq!(settings, expected);
+}
+
+#[test]
+fn the_sample_manifests_are_valid_and_the_ci_scripts_take_them_to_videos() {
+    let project = Project::new(None);
+    copy_from_repository("videos", &project.path("videos"));
+    let plan = script(&project, "plan.sh");
+    assert_eq!(plan.code, Some(0), "{plan:#?}");
+    assert!(plan.stdout.contains("Plan: 8 to create"), "{plan:#?}");
+    let apply = script(&project, "apply.sh");
+    assert_eq!(apply.code, Some(0), "{apply:#?}");
+    assert!(
+        apply.stdout.contains("Applied: 8 submitted, 8 completed."),
+        "{apply:#?}"
+    );
+    let plan = script(&project, "plan.sh");
+    assert!(plan.stdout.contains("Nothing to do"), "{plan:#?}");
+    let refreshed = project.expect(0, &["refresh", "--sandbox"]);
+    assert_eq!(refreshed.stdout, "Nothing changed at HeyGen.\n");
+}
+
+#[test]
+fn the_faults_of_the_example_strike_and_are_survived() {
+    let rules = std::fs::read_to_string("examples/sandbox/faults.json").unwrap();
+    let heygen = Heygen::quick();
+    heygen.faults(serde_json::from_str(&rules).unwrap());
+    let project = Project::new(Some(&heygen));
+    project.wishes(6);
+    let ran = project.expect(
+        1,
+        &["apply", "--auto-approve", "--wait", "--format", "json"],
+    );
+    assert_eq!(ran.summary()["unknown"], 1, "{ran:#?}");
+    assert_eq!(ran.summary()["failed"], 1, "{ran:#?}");
+    assert_eq!(ran.summary()["completed"], 4, "{ran:#?}");
+}
+
+#[test]
+fn completions_are_scripts() {
+    let project = Project::new(None);
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = project.expect(0, &["completions", shell]);
+        assert!(ran.stdout.contains("reconcile"), "{shell}");
+    }
+}
