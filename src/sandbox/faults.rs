@@ -82,6 +82,11 @@ pub enum Kind {
     Reject { param: String },
 }
 
+fn is_of_one_session(path: &str) -> bool {
+    let rest = path.strip_prefix("/v3/video-agents/").unwrap_or("styles");
+    rest != "styles" && !rest.contains('/')
+}
+
 fn render_failed() -> String {
     "render_failed".to_owned()
 }
@@ -136,7 +141,7 @@ impl Kind {
         let creates = method == "POST" && path == CREATE;
         match self {
             Self::ListLag { .. } => path == CREATE,
-            Self::LateMessages { .. } => creates || method == "GET" && path.starts_with(CREATE),
+            Self::LateMessages { .. } => creates || method == "GET" && is_of_one_session(path),
             Self::SkewCreatedAt { .. } | Self::ForeignSession | Self::FailRender { .. } => creates,
             Self::VideoGone => path.starts_with("/v3/videos/"),
             _ => true,

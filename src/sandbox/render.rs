@@ -65,12 +65,15 @@ impl Session {
 
     /// When it ended or will end.
     pub(super) fn ended_ms(&self) -> u64 {
-        let early = self.failure.as_ref().is_some_and(|f| f.early);
-        let by_itself = match early {
+        let by_itself = match self.fails_early() {
             true => self.video_from_ms(),
             false => self.made_ms + self.render_ms,
         };
         self.stopped_ms.unwrap_or(by_itself).min(by_itself)
+    }
+
+    fn fails_early(&self) -> bool {
+        self.failure.as_ref().is_some_and(|f| f.early)
     }
 
     fn was_stopped(&self) -> bool {
@@ -84,7 +87,7 @@ impl Session {
     /// Whether its video exists by then.
     pub(super) fn has_video(&self, now_ms: u64) -> bool {
         let from = self.video_from_ms();
-        from <= now_ms && (from < self.ended_ms() || self.render_ms == 0 && self.failure.is_none())
+        from <= now_ms && !self.fails_early() && self.stopped_ms.is_none_or(|at| from < at)
     }
 
     /// `pending` → `processing` → an end.
@@ -216,6 +219,24 @@ mod tests {
         assert_eq!(life(&session), expected);
         assert_eq!(session.failure(1_249), None);
         assert_eq!(session.failure(1_250), Some(("x", "y")));
+    }
+
+    #[test]
+    fn a_video_that_takes_no_time_has_an_end_and_a_failure_too() {
+        let failure = Some(Failure {
+            code: "x".to_owned(),
+            message: "y".to_owned(),
+            early: false,
+        });
+        for (failure, end) in [(None, "completed"), (failure, "failed")] {
+            let session = Session {
+                render_ms: 0,
+                failure,
+                ..session()
+            };
+            assert!(session.has_video(1_000));
+            assert_eq!(session.video_status(1_000), end);
+        }
     }
 
     #[test]

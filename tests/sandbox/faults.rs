@@ -159,6 +159,33 @@ async fn messages_that_come_late() {
 }
 
 #[tokio::test]
+async fn a_rule_is_not_used_up_by_what_it_is_not_about() {
+    let sand = Sand::start(quick()).await;
+    let session = sand.session("x").await;
+    let hour = 3_600_000;
+    sand.faults(json!([
+        {"kind": "list_lag", "ms": hour}, {"kind": "late_messages", "ms": hour},
+        {"kind": "video_gone"}, {"kind": "drop_before"},
+    ]))
+    .await;
+    sand.get("/v3/video-agents/styles").await;
+    sand.post(&format!("{AGENTS}/{session}/stop"), &json!({}))
+        .await;
+    sand.get("/v3/voices").await;
+    for told in sand.told("faults").await {
+        assert_eq!(told["struck"], 0, "{told}");
+    }
+    let got = sand.get(&format!("{AGENTS}/{session}")).await.data();
+    assert_eq!(got["messages"], json!([]));
+    assert_eq!(sand.get(AGENTS).await.list().len(), 0);
+    let video = format!("/v3/videos/{}", text(&got["video_id"]));
+    assert_eq!(sand.get(&video).await.status, 404);
+    for told in &sand.told("faults").await[..3] {
+        assert_eq!(told["struck"], 1, "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_off() {
     let sand = Sand::start(slow()).await;
     sand.faults(json!([{"kind": "skew_created_at", "seconds": -90}]))
