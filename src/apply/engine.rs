@@ -368,7 +368,12 @@ impl<'a> Engine<'a> {
     async fn tell_what_can_not_be_recorded(&mut self) {
         while let Some(done) = self.requests.join_next().await {
             if let Ok(Done::Answered(job, _, answer)) = done {
-                let text = format!("its answer could not be recorded: {answer:?}");
+                let text = match answer {
+                    Answer::Accepted { session_id, .. } => format!(
+                        "HeyGen accepted it as session {session_id}, and that could not be recorded"
+                    ),
+                    other => format!("its answer could not be recorded: {other:?}"),
+                };
                 self.error(
                     Some(job.name().clone()),
                     Some(job.hash()),

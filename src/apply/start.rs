@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::contents::{missing, upload};
-use super::engine::{Done, Engine};
+use super::engine::{Done, End, Engine};
 use super::event::Event;
 use super::job::Job;
 use super::request::request;
@@ -171,14 +171,33 @@ impl Engine<'_> {
             self.not_started(&job, "asset_missing", "a file was not uploaded".to_owned());
             return Ok(());
         };
-        self.ledger.put_spec(&job.manifest.spec)?;
-        self.ledger.reserve(self.requests.len() + 1)?;
+        if let Err(error) = self.make_room(&job) {
+            self.queue.put_back(job);
+            self.stop_for_room(&error);
+            return Ok(());
+        }
         let record = self.record_for(&job.action);
         let entries = vec![Entry::Attempt(attempt.clone()), Entry::Record(record)];
         self.ledger.write(entries)?;
         self.slots.note(&attempt);
         self.send(job, attempt, body);
         Ok(())
+    }
+
+    /// All that has to be on the disk, or to have room there, before an intent is written.
+    fn make_room(&mut self, job: &Job) -> Result<(), StateError> {
+        self.ledger.put_spec(&job.manifest.spec)?;
+        self.ledger.reserve(1)
+    }
+
+    /// Nothing more is sent. Answers that are still to come have their room and are recorded.
+    fn stop_for_room(&mut self, error: &StateError) {
+        let cause = std::error::Error::source(error).map_or_else(String::new, |s| format!(": {s}"));
+        let text = format!("nothing more is sent: {error}{cause}");
+        if self.halt.is_none() {
+            self.error(None, None, "no_room", text.clone());
+        }
+        self.halt(End::Stopped(text));
     }
 
     fn intent(&self, job: &Job) -> Attempt {
