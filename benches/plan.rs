@@ -207,11 +207,7 @@ fn entries(desired: &Desired) -> impl Iterator<Item = Entry> + '_ {
         let id = &wish.hash.to_string()[..32];
         [
             Entry::Attempt(Attempt {
-                hash: wish.hash,
-                number: 1,
-                name: name.clone(),
                 phase: Phase::Completed,
-                intent_at: at,
                 intent_at_heygen: Some(at),
                 run: Some(1),
                 answered_at: Some(at),
@@ -220,9 +216,7 @@ fn entries(desired: &Desired) -> impl Iterator<Item = Entry> + '_ {
                 completed_at: Some(at),
                 duration_s: Some(61.5),
                 video_page_url: Some(format!("https://app.heygen.com/videos/{id}")),
-                failure: None,
-                callback_url: None,
-                replace: false,
+                ..Attempt::intent(wish.hash, 1, name.clone(), at)
             }),
             Entry::Record(Record {
                 name: name.clone(),

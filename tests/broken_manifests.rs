@@ -284,8 +284,8 @@ fn what_is_no_regular_file_is_refused_and_never_waited_for() {
 #[test]
 fn a_link_inside_the_project_is_followed() {
     let project = Project::new(None);
-    project.write("shared/a.yaml", "prompt: A.\n");
-    symlink("../shared", project.path("videos/linked")).unwrap();
+    project.write("library/a.yaml", "prompt: A.\n");
+    symlink("../library", project.path("videos/linked")).unwrap();
     let ran = project.expect(0, &["plan"]);
     assert!(ran.stdout.contains("+ create linked/a"), "{ran:#?}");
 }

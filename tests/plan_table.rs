@@ -57,23 +57,13 @@ fn desired(wishes: &[(&str, &str)]) -> Desired {
 }
 
 fn attempt(who: &str, what: &str, number: u32, phase: Phase) -> Attempt {
+    let long_ago = now() - Duration::from_secs(3_600);
     Attempt {
-        hash: hash(what),
-        number,
-        name: name(who),
         phase,
-        intent_at: now() - Duration::from_secs(3_600),
-        intent_at_heygen: None,
-        run: None,
-        answered_at: Some(now() - Duration::from_secs(3_600)),
+        answered_at: Some(long_ago),
         session_id: Some(format!("session-{who}-{what}-{number}")),
         video_id: Some(format!("video-{who}-{what}-{number}")),
-        completed_at: None,
-        duration_s: None,
-        video_page_url: None,
-        failure: None,
-        callback_url: None,
-        replace: false,
+        ..Attempt::intent(hash(what), number, name(who), long_ago)
     }
 }
 

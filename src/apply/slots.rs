@@ -64,23 +64,10 @@ mod tests {
     use crate::video::{Name, VideoHash};
 
     fn attempt(number: u32, phase: Phase) -> Attempt {
+        let (hash, name) = (VideoHash::of_canonical("{}"), Name::parse("a").unwrap());
         Attempt {
-            hash: VideoHash::of_canonical("{}"),
-            number,
-            name: Name::parse("a").unwrap(),
             phase,
-            intent_at: Timestamp::UNIX_EPOCH,
-            intent_at_heygen: None,
-            run: None,
-            answered_at: None,
-            session_id: None,
-            video_id: None,
-            completed_at: None,
-            duration_s: None,
-            video_page_url: None,
-            failure: None,
-            callback_url: None,
-            replace: false,
+            ..Attempt::intent(hash, number, name, Timestamp::UNIX_EPOCH)
         }
     }
 

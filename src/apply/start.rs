@@ -202,23 +202,13 @@ impl Engine<'_> {
 
     fn intent(&self, job: &Job) -> Attempt {
         let now = (self.clock)();
+        let number = self.ledger.recorded().next_number(&job.hash());
         Attempt {
-            hash: job.hash(),
-            number: self.ledger.recorded().next_number(&job.hash()),
-            name: job.name().clone(),
-            phase: Phase::Submitting,
-            intent_at: now,
             intent_at_heygen: now.checked_add(self.heygen_ahead).ok(),
             run: self.run,
-            answered_at: None,
-            session_id: None,
-            video_id: None,
-            completed_at: None,
-            duration_s: None,
-            video_page_url: None,
-            failure: None,
             callback_url: job.manifest.callback_url.clone(),
             replace: job.action.kind == Kind::Replace,
+            ..Attempt::intent(job.hash(), number, job.name().clone(), now)
         }
     }
 

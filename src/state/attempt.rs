@@ -156,6 +156,29 @@ impl Phase {
 }
 
 impl Attempt {
+    /// An intent: nothing has been sent yet.
+    #[must_use]
+    pub fn intent(hash: VideoHash, number: u32, name: Name, intent_at: Timestamp) -> Self {
+        Self {
+            hash,
+            number,
+            name,
+            phase: Phase::Submitting,
+            intent_at,
+            intent_at_heygen: None,
+            run: None,
+            answered_at: None,
+            session_id: None,
+            video_id: None,
+            completed_at: None,
+            duration_s: None,
+            video_page_url: None,
+            failure: None,
+            callback_url: None,
+            replace: false,
+        }
+    }
+
     /// `Idempotency-Key` of this attempt: the hash, from the second attempt on with its number.
     #[must_use]
     pub fn idempotency_key(&self) -> String {

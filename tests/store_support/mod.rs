@@ -42,22 +42,8 @@ pub fn record(n: u32) -> Entry {
 /// An attempt as small as its phase allows.
 pub fn bare(n: u32, number: u32, phase: Phase) -> Attempt {
     Attempt {
-        hash: hash(n),
-        number,
-        name: name(n),
         phase,
-        intent_at: at(n.into()),
-        intent_at_heygen: None,
-        run: None,
-        answered_at: None,
-        session_id: None,
-        video_id: None,
-        completed_at: None,
-        duration_s: None,
-        video_page_url: None,
-        failure: None,
-        callback_url: None,
-        replace: false,
+        ..Attempt::intent(hash(n), number, name(n), at(n.into()))
     }
 }
 
