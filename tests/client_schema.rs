@@ -32,7 +32,8 @@ fn every_request_of_the_binary_is_one_the_document_describes() {
         let (template, operation) = api
             .operation(method, path)
             .unwrap_or_else(|| panic!("no operation: {method} {path}"));
-        check_query(&api, operation, request);
+        check_parameters(&api, operation, request);
+        assert!(!request.to_string().contains(KEY), "{request}");
         if (method, template) != ("POST", "/v3/video-agents") {
             continue;
         }
@@ -40,23 +41,41 @@ fn every_request_of_the_binary_is_one_the_document_describes() {
         let sent: Value = serde_json::from_str(request["body"].as_str().unwrap()).unwrap();
         assert_valid(&body, &sent, "a submission");
         assert_eq!(request["idempotency_key"], sent["callback_id"]);
-        assert!(!request.to_string().contains(KEY));
     }
+    assert_eq!(
+        heygen.count("POST", "/v3/assets"),
+        1,
+        "the sample's picture"
+    );
     assert_eq!(posts, heygen.sessions().len());
     assert!(posts > 8);
 }
 
-fn check_query(api: &Api, operation: &Value, request: &Value) {
+/// Every query parameter and `Idempotency-Key` is declared and has a value that fits.
+fn check_parameters(api: &Api, operation: &Value, request: &Value) {
     let declared = operation["parameters"].as_array();
     let declared: Vec<_> = declared
         .into_iter()
         .flatten()
         .map(|p| api.resolve(p))
         .collect();
-    for pair in request["query"].as_array().unwrap() {
-        let known = declared
+    let query = request["query"].as_array().unwrap().iter();
+    let query = query.map(|pair| ("query", pair[0].clone(), pair[1].as_str().unwrap()));
+    let key = request["idempotency_key"].as_str();
+    let key = key.map(|value| ("header", Value::from("Idempotency-Key"), value));
+    for (place, name, value) in query.chain(key) {
+        let parameter = declared
             .iter()
-            .any(|p| p["in"] == "query" && p["name"] == pair[0]);
-        assert!(known, "{request}");
+            .find(|p| p["in"] == place && p["name"] == name);
+        let parameter = parameter.unwrap_or_else(|| panic!("{name} is not declared: {request}"));
+        let value = match parameter["schema"]["type"] == "integer" {
+            true => Value::from(value.parse::<i64>().unwrap()),
+            false => Value::from(value),
+        };
+        assert_valid(
+            &api.validator(&parameter["schema"]),
+            &value,
+            &name.to_string(),
+        );
     }
 }

@@ -37,38 +37,64 @@ impl RequestLog {
             fs::rename(&path, dir.join("requests.old.jsonl"))?;
         }
         let file = append_to(&path)?;
-        let text = fs::read_to_string(&path)?;
-        let lines: Vec<_> = text.lines().collect();
-        let recent = &lines[lines.len().saturating_sub(REMEMBERED)..];
-        let entries = recent.iter().filter_map(|l| serde_json::from_str(l).ok());
-        let entries: VecDeque<Value> = entries.collect();
-        let last = entries.iter().filter_map(|e| e["seq"].as_u64()).max();
-        Ok(Self {
-            last: last.unwrap_or(0),
-            entries,
+        let mut log = Self {
             file: Some(file),
-        })
+            ..Self::default()
+        };
+        for line in fs::read(&path)?.split(|byte| *byte == b'\n') {
+            // A line that is damaged tells nothing; the others still do.
+            if let Ok(line) = serde_json::from_slice(line) {
+                log.take(line);
+            }
+        }
+        Ok(log)
     }
 
-    /// Remembers a request as it came; returns its number.
-    pub(super) fn arrived(&mut self, mut entry: Value) -> u64 {
-        self.last += 1;
-        entry["seq"] = json!(self.last);
+    /// A line of the file: a request, or what became of an earlier one.
+    fn take(&mut self, line: Value) {
+        let Some(seq) = line["seq"].as_u64() else {
+            return;
+        };
+        self.last = self.last.max(seq);
+        match line.get("method") {
+            Some(_) => self.remember(line),
+            None => self.settle(seq, &line["status"]),
+        }
+    }
+
+    fn remember(&mut self, entry: Value) {
         if self.entries.len() == REMEMBERED {
             self.entries.pop_front();
         }
         self.entries.push_back(entry);
+    }
+
+    fn settle(&mut self, seq: u64, status: &Value) {
+        let found = self.entries.iter_mut().rev().find(|e| e["seq"] == seq);
+        if let Some(entry) = found {
+            entry["status"] = status.clone();
+        }
+    }
+
+    /// Writes a request down as it came, before it has any effect; returns its number.
+    pub(super) fn arrived(&mut self, mut entry: Value) -> u64 {
+        self.last += 1;
+        entry["seq"] = json!(self.last);
+        self.write(&entry);
+        self.remember(entry);
         self.last
     }
 
     /// It is settled what becomes of a request: a status, or none if its connection is dropped.
-    /// Only now it goes to the file.
     pub(super) fn answered(&mut self, seq: u64, status: Option<u16>) {
-        let found = self.entries.iter_mut().rev().find(|e| e["seq"] == seq);
-        let Some(entry) = found else { return };
-        entry["status"] = json!(status);
+        let outcome = json!({"seq": seq, "status": status});
+        self.write(&outcome);
+        self.settle(seq, &outcome["status"]);
+    }
+
+    fn write(&mut self, line: &Value) {
         if let Some(file) = &mut self.file
-            && let Err(error) = append(file, entry)
+            && let Err(error) = append(file, line)
         {
             tracing::warn!(%error, "the sandbox could not log a request");
         }
@@ -127,4 +153,40 @@ fn headers(headers: &HeaderMap) -> Map<String, Value> {
         (name.as_str().to_owned(), json!(value))
     };
     headers.iter().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_in_the_file_before_its_answer_and_numbers_are_not_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = RequestLog::open(dir.path()).unwrap();
+        let answered = log.arrived(json!({"method": "GET", "status": null}));
+        log.answered(answered, Some(200));
+        log.arrived(json!({"method": "POST", "status": null}));
+        drop(log);
+        let mut again = RequestLog::open(dir.path()).unwrap();
+        let requests = again.since(0);
+        assert_eq!(
+            requests[0],
+            json!({"method": "GET", "seq": 1, "status": 200})
+        );
+        assert_eq!(
+            requests[1],
+            json!({"method": "POST", "seq": 2, "status": null})
+        );
+        assert_eq!(again.arrived(json!({"method": "GET"})), 3);
+    }
+
+    #[test]
+    fn a_damaged_line_hides_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines = b"{\"method\":\"GET\",\"seq\":7}\n\xff\xfe\n{\n".to_vec();
+        fs::write(dir.path().join("requests.jsonl"), lines).unwrap();
+        let mut log = RequestLog::open(dir.path()).unwrap();
+        assert_eq!(log.since(0).as_array().unwrap().len(), 1);
+        assert_eq!(log.arrived(json!({"method": "GET"})), 8);
+    }
 }
