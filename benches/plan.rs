@@ -225,6 +225,8 @@ fn entries(desired: &Desired) -> impl Iterator<Item = Entry> + '_ {
                 previous: None,
                 moved_from: None,
                 since: at,
+                shown: None,
+                protected: false,
             }),
         ]
     })

@@ -75,6 +75,8 @@ fn record(who: &str, what: &str) -> Entry {
         previous: None,
         moved_from: None,
         since: now(),
+        shown: None,
+        protected: false,
     })
 }
 
@@ -411,6 +413,8 @@ fn execute(plan: &Plan, state: &mut Recorded) {
                 previous: action.previous_hash,
                 moved_from: None,
                 since: now(),
+                shown: None,
+                protected: false,
             }));
         }
     }

@@ -14,13 +14,11 @@ use super::contents::{Bytes, ContentError};
 use super::event::{Counts, Event, Progress};
 use super::job::{Job, Queue};
 use super::slots::{Slots, freed_at};
-use crate::follow::{
-    Coarse, Key, Schedule, Seen, look_at_session, look_at_statuses, look_at_video,
-};
+use crate::follow::{Coarse, Schedule, Seen, look_at_session, look_at_statuses, look_at_video};
 use crate::heygen::{Answer, ReadError, Reader, Writer};
 use crate::manifest::Manifest;
 use crate::plan::{Action, Kind, Plan, Selection};
-use crate::state::{Attempt, Ledger, StateError};
+use crate::state::{Attempt, AttemptKey, Ledger, StateError};
 use crate::video::{Name, Sha256Hex, VideoHash};
 
 /// What bounds a run.
@@ -76,7 +74,7 @@ pub struct Engine<'a> {
     /// Jobs whose files are being uploaded: they have no intent yet and will need a slot.
     pub(super) uploading: usize,
     /// Videos whose end this run waits for.
-    pub(super) awaited: HashSet<Key>,
+    pub(super) awaited: HashSet<AttemptKey>,
     pub(super) paused_until: Option<Instant>,
     pub(super) rate_limits: u32,
     pub(super) unknown_in_a_row: u32,
@@ -96,8 +94,11 @@ pub(super) enum Done {
 
 /// A look that came back.
 pub(super) enum Looked {
-    One(Key, Result<Seen, ReadError>),
-    Batch(Vec<(Key, String)>, Result<Vec<(String, Coarse)>, ReadError>),
+    One(AttemptKey, Result<Seen, ReadError>),
+    Batch(
+        Vec<(AttemptKey, String)>,
+        Result<Vec<(String, Coarse)>, ReadError>,
+    ),
 }
 
 /// What an engine works with.
@@ -299,7 +300,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    pub(super) fn look_at_video(&mut self, key: Key, video_id: String) {
+    pub(super) fn look_at_video(&mut self, key: AttemptKey, video_id: String) {
         let reader = self.reader.clone();
         self.looks
             .spawn(async move { Looked::One(key, look_at_video(&reader, &video_id).await) });
@@ -325,7 +326,7 @@ impl<'a> Engine<'a> {
             if !attempt.phase.is_unfinished() {
                 continue;
             }
-            let key = (attempt.hash, attempt.number);
+            let key = attempt.key();
             let since = attempt.answered_at.unwrap_or(attempt.intent_at);
             let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
             let accepted = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);

@@ -9,9 +9,9 @@ use super::contents::ContentError;
 use super::engine::{Done, End, Engine, Looked};
 use super::event::Event;
 use super::job::Job;
-use crate::follow::{Coarse, Key, Seen, observe};
+use crate::follow::{Coarse, Seen, observe};
 use crate::heygen::{Answer, ApiError, ReadError};
-use crate::state::{Asset, Attempt, Entry, Failure, Phase, StateError};
+use crate::state::{Asset, Attempt, AttemptKey, Entry, Failure, Phase, StateError};
 use crate::video::Sha256Hex;
 
 /// After so many unknown outcomes in a row something is wrong that more money will not mend.
@@ -121,7 +121,7 @@ impl Engine<'_> {
         self.record(attempt.clone())?;
         self.rate_limits = 0;
         self.queue.finish(job);
-        let key = (attempt.hash, attempt.number);
+        let key = attempt.key();
         self.schedule
             .track(key, Some(session_id), video_id, Instant::now());
         self.awaited.insert(key);
@@ -299,7 +299,7 @@ impl Engine<'_> {
 
     fn seen_batch(
         &mut self,
-        batch: Vec<(Key, String)>,
+        batch: Vec<(AttemptKey, String)>,
         seen: Result<Vec<(String, Coarse)>, ReadError>,
     ) {
         let now = Instant::now();
@@ -327,14 +327,10 @@ impl Engine<'_> {
         }
     }
 
-    fn seen(&mut self, key: Key, seen: &Seen) -> Result<(), StateError> {
+    fn seen(&mut self, key: AttemptKey, seen: &Seen) -> Result<(), StateError> {
         self.schedule.read_succeeded();
         let recorded = self.ledger.recorded();
-        let Some(attempt) = recorded
-            .attempts_of(&key.0)
-            .iter()
-            .find(|a| a.number == key.1)
-        else {
+        let Some(attempt) = recorded.attempt(&key) else {
             return Ok(());
         };
         let next = observe(attempt, seen, (self.clock)());

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::follow::Key;
-use crate::state::{Attempt, Phase};
+use crate::state::{Attempt, AttemptKey, Phase};
 
 /// A video that renders longer is trouble; it frees its slot.
 const LONGEST_RENDER: SignedDuration = SignedDuration::from_hours(24);
@@ -14,7 +13,7 @@ const LONGEST_UNKNOWN: SignedDuration = SignedDuration::from_hours(1);
 
 /// The attempts that take a slot at HeyGen, as far as the record knows.
 #[derive(Debug, Default)]
-pub(super) struct Slots(HashMap<Key, Taken>);
+pub(super) struct Slots(HashMap<AttemptKey, Taken>);
 
 #[derive(Debug, Clone, Copy)]
 struct Taken {
@@ -26,7 +25,7 @@ struct Taken {
 impl Slots {
     /// To be told of every attempt whenever it changes.
     pub(super) fn note(&mut self, attempt: &Attempt) {
-        let key = (attempt.hash, attempt.number);
+        let key = attempt.key();
         let unknown = attempt.phase == Phase::Unknown;
         match freed_at(attempt) {
             Some(until) => self.0.insert(key, Taken { until, unknown }),
@@ -34,7 +33,7 @@ impl Slots {
         };
     }
 
-    pub(super) fn holds(&self, key: &Key, now: Timestamp) -> bool {
+    pub(super) fn holds(&self, key: &AttemptKey, now: Timestamp) -> bool {
         self.0.get(key).is_some_and(|taken| taken.until > now)
     }
 

@@ -79,7 +79,8 @@ impl Engine<'_> {
 
     fn record_for(&self, action: &Action) -> Record {
         let now = (self.clock)();
-        let old = self.ledger.recorded().records.get(&action.name);
+        let recorded = self.ledger.recorded();
+        let old = recorded.records.get(&action.name);
         let same = old.filter(|r| r.hash == action.hash);
         Record {
             name: action.name.clone(),
@@ -88,6 +89,8 @@ impl Engine<'_> {
             previous: same.map_or_else(|| old.map(|r| r.hash), |r| r.previous),
             moved_from: old.and_then(|r| r.moved_from.clone()),
             since: same.map_or(now, |r| r.since),
+            shown: old.and_then(|r| recorded.finished(r)).map(Attempt::key),
+            protected: old.is_some_and(|r| r.protected),
         }
     }
 

@@ -10,4 +10,4 @@ mod schedule;
 pub use look::{Coarse, Seen, look_at_session, look_at_statuses, look_at_video};
 pub use observe::observe;
 pub use refresh::{Drift, RefreshError, refresh};
-pub use schedule::{Due, Key, Schedule};
+pub use schedule::{Due, Schedule};

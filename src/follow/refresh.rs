@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::{Coarse, Key, Seen, look_at_session, look_at_statuses, look_at_video, observe};
+use super::{Coarse, Seen, look_at_session, look_at_statuses, look_at_video, observe};
 use crate::heygen::{ReadError, Reader, STATUS_BATCH};
-use crate::state::{Attempt, Entry, Ledger, Phase, StateError};
+use crate::state::{Attempt, AttemptKey, Entry, Ledger, Phase, StateError};
 use crate::video::VideoHash;
 
 /// A video that is not as it was recorded.
@@ -53,14 +53,14 @@ pub async fn refresh(
     Ok(())
 }
 
-type Asked = Vec<(Key, String)>;
+type Asked = Vec<(AttemptKey, String)>;
 
 /// Videos by id where one is known, sessions otherwise.
 fn to_ask(ledger: &Ledger, hashes: &HashSet<VideoHash>) -> (Asked, Asked) {
     let (mut videos, mut sessions) = (Vec::new(), Vec::new());
     let asks = |phase: Phase| phase.is_live() || phase == Phase::Failed;
     for attempt in ledger.recorded().attempts_where(asks) {
-        let key = (attempt.hash, attempt.number);
+        let key = attempt.key();
         match (&attempt.video_id, &attempt.session_id) {
             _ if !hashes.contains(&attempt.hash) => {}
             (Some(id), _) => videos.push((key, id.clone())),
@@ -73,13 +73,12 @@ fn to_ask(ledger: &Ledger, hashes: &HashSet<VideoHash>) -> (Asked, Asked) {
 
 fn record(
     ledger: &mut Ledger,
-    key: Key,
+    key: AttemptKey,
     seen: &Seen,
     now: Timestamp,
     drift: &mut Vec<Drift>,
 ) -> Result<(), StateError> {
-    let attempts = ledger.recorded().attempts_of(&key.0);
-    let Some(before) = attempts.iter().find(|a| a.number == key.1) else {
+    let Some(before) = ledger.recorded().attempt(&key) else {
         return Ok(());
     };
     let (phase, after) = (before.phase, observe(before, seen, now));

@@ -10,10 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::heygen::STATUS_BATCH;
-use crate::video::VideoHash;
-
-/// Hash and number of an attempt.
-pub type Key = (VideoHash, u32);
+use crate::state::AttemptKey;
 
 /// The first look at a session comes at the latest after so many poll intervals.
 const PATIENCE: u32 = 12;
@@ -23,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Schedule {
     interval: Duration,
-    tracked: BTreeMap<Key, Tracked>,
+    tracked: BTreeMap<AttemptKey, Tracked>,
     /// From acceptance to the end that was noticed, of the quickest video.
     quickest: Option<Duration>,
     /// Reads that failed in a row.
@@ -46,9 +43,9 @@ struct Tracked {
 /// What to look at now.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    pub sessions: Vec<(Key, String)>,
+    pub sessions: Vec<(AttemptKey, String)>,
     /// Each at most [`STATUS_BATCH`] long.
-    pub batches: Vec<Vec<(Key, String)>>,
+    pub batches: Vec<Vec<(AttemptKey, String)>>,
 }
 
 impl Schedule {
@@ -66,7 +63,7 @@ impl Schedule {
     /// Begins to follow an attempt that was accepted at `accepted`.
     pub fn track(
         &mut self,
-        key: Key,
+        key: AttemptKey,
         session_id: Option<String>,
         video_id: Option<String>,
         accepted: Instant,
@@ -135,7 +132,7 @@ impl Schedule {
     }
 
     /// A look showed that it still runs; with its video's id, once that is known.
-    pub fn still_running(&mut self, key: Key, video_id: Option<String>, now: Instant) {
+    pub fn still_running(&mut self, key: AttemptKey, video_id: Option<String>, now: Instant) {
         let interval = self.interval;
         if let Some(tracked) = self.tracked.get_mut(&key) {
             tracked.looking = false;
@@ -148,7 +145,7 @@ impl Schedule {
     }
 
     /// It ended: nothing to look at any more.
-    pub fn ended(&mut self, key: Key, now: Instant) {
+    pub fn ended(&mut self, key: AttemptKey, now: Instant) {
         if let Some(tracked) = self.tracked.remove(&key) {
             let took = now.saturating_duration_since(tracked.accepted);
             self.quickest = Some(self.quickest.map_or(took, |q| q.min(took)));
@@ -189,11 +186,15 @@ impl Tracked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::video::VideoHash;
 
     const INTERVAL: Duration = Duration::from_millis(10);
 
-    fn key(n: u32) -> Key {
-        (VideoHash::of_canonical("{}"), n)
+    fn key(n: u32) -> AttemptKey {
+        AttemptKey {
+            hash: VideoHash::of_canonical("{}"),
+            number: n,
+        }
     }
 
     fn track(schedule: &mut Schedule, n: u32, video: Option<&str>, at: Instant) {

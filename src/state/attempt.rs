@@ -70,6 +70,32 @@ pub struct Attempt {
     /// It was asked for with `--replace`: tries are counted from here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replace: bool,
+    /// How a lost answer was found again; absent where HeyGen answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_by: Option<AdoptedBy>,
+    /// Sessions that could be this attempt's, where settling could not decide: the first few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<String>,
+}
+
+/// Which attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptKey {
+    pub hash: VideoHash,
+    pub number: u32,
+}
+
+/// What says that a session is an attempt's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdoptedBy {
+    /// It alone has the attempt's prompt.
+    Prompt,
+    /// HeyGen delivered an event with the attempt's hash: overrules a prompt.
+    Event,
+    /// Somebody decided.
+    Person,
 }
 
 /// Why an attempt failed, was rejected, or ended unknown.
@@ -155,7 +181,21 @@ impl Phase {
     }
 }
 
+impl AdoptedBy {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt",
+            Self::Event => "event",
+            Self::Person => "person",
+        }
+    }
+}
+
 impl Attempt {
+    /// Most candidates that are recorded.
+    pub const MAX_CANDIDATES: usize = 5;
+
     /// An intent: nothing has been sent yet.
     #[must_use]
     pub fn intent(hash: VideoHash, number: u32, name: Name, intent_at: Timestamp) -> Self {
@@ -176,6 +216,16 @@ impl Attempt {
             failure: None,
             callback_url: None,
             replace: false,
+            adopted_by: None,
+            candidates: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn key(&self) -> AttemptKey {
+        AttemptKey {
+            hash: self.hash,
+            number: self.number,
         }
     }
 
@@ -206,13 +256,15 @@ mod tests {
             run: Some(u64::MAX),
             answered_at: Some(Timestamp::MAX),
             session_id: Some(id.clone()),
-            video_id: Some(id),
+            video_id: Some(id.clone()),
             completed_at: Some(Timestamp::MAX),
             duration_s: Some(f64::MAX),
             video_page_url: Some("u".repeat(500)),
             failure: Some(Failure::new(&"c".repeat(9_999), &"\"\u{7}".repeat(9_999))),
             callback_url: Some("u".repeat(1_000)),
             replace: true,
+            adopted_by: Some(AdoptedBy::Prompt),
+            candidates: vec![id; Attempt::MAX_CANDIDATES],
         };
         let json = serde_json::to_vec(&worst).unwrap();
         assert!(json.len() < 4_000, "{}", json.len());

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, StateError};
+use super::{Attempt, AttemptKey, StateError};
 use crate::video::{Name, Sha256Hex, VideoHash};
 
 /// Largest entry as JSON: what the index keeps well, and what room is reserved for. A wish's text,
@@ -30,6 +30,8 @@ pub enum Entry {
     Account(Account),
     /// Key: its number.
     Run(Run),
+    /// One for the whole state.
+    Vouch(Vouch),
 }
 
 /// What the state knows of a name.
@@ -49,6 +51,12 @@ pub struct Record {
     pub moved_from: Option<Name>,
     /// When this hash became the record's.
     pub since: Timestamp,
+    /// The completed video this name had before, shown until that of `hash` is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<AttemptKey>,
+    /// Its manifest said that the video is never pruned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
 }
 
 /// Bytes that were uploaded once and need not be uploaded again.
@@ -79,6 +87,38 @@ pub struct Run {
     pub foreign_sessions: Vec<String>,
     /// Whether the walk reached back far enough without a page failing.
     pub complete: bool,
+}
+
+/// Whether the state knows of everything that was submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vouch {
+    pub at: Timestamp,
+    /// What it does not know of; absent once that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<Unproven>,
+}
+
+/// Submissions since then may have been made that the state knows nothing of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unproven {
+    pub cause: Doubted,
+    pub since: Timestamp,
+}
+
+/// Why a state can't vouch for the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubted {
+    /// It has just begun.
+    New,
+    /// It came from an export.
+    Imported,
+    /// Something in it was lost.
+    Repaired,
+    /// Its files are not the ones that were written last: a backup, or a copy.
+    Restored,
 }
 
 impl Entry {

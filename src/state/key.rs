@@ -16,6 +16,7 @@ pub(super) enum Key<'a> {
     Asset(Cow<'a, str>),
     Account,
     Run(u64),
+    Vouch,
 }
 
 /// A key, and whether its entry takes the thing away.
@@ -54,6 +55,7 @@ impl<'a> Keyed<'a> {
             b"forget_asset" => text(rest, b"\"").map(|(sha, _)| Self::removes(Key::Asset(sha))),
             b"account" => Some(Self::puts(Key::Account)),
             b"run" => number(rest, b"{\"number\":").map(|n| Self::puts(Key::Run(n))),
+            b"vouch" => Some(Self::puts(Key::Vouch)),
             _ => None,
         }
     }
@@ -67,6 +69,7 @@ impl<'a> Keyed<'a> {
             Entry::ForgetAsset(sha256) => Self::removes(Key::Asset(sha256.to_string().into())),
             Entry::Account(_) => Self::puts(Key::Account),
             Entry::Run(run) => Self::puts(Key::Run(run.number)),
+            Entry::Vouch(_) => Self::puts(Key::Vouch),
         }
     }
 }
@@ -79,6 +82,7 @@ impl fmt::Display for Key<'_> {
             Self::Asset(sha256) => write!(f, "asset/{sha256}"),
             Self::Account => f.write_str("account"),
             Self::Run(number) => write!(f, "run/{number}"),
+            Self::Vouch => f.write_str("vouch"),
         }
     }
 }
@@ -117,6 +121,8 @@ mod tests {
                 previous: None,
                 moved_from: None,
                 since: at,
+                shown: None,
+                protected: false,
             }),
             Entry::Forget(name),
             Entry::Asset(Asset {

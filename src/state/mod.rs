@@ -51,9 +51,9 @@ mod reader;
 mod recorded;
 mod store;
 
-pub use attempt::{Attempt, Failure, Phase, is_usable_id};
+pub use attempt::{AdoptedBy, Attempt, AttemptKey, Failure, Phase, is_usable_id};
 pub use embedded::EmbeddedState;
-pub use entry::{Account, Asset, Entry, Record, Run};
+pub use entry::{Account, Asset, Doubted, Entry, Record, Run, Unproven, Vouch};
 pub use ledger::Ledger;
 pub use lock::{Holder, Lock, LockError, WatchLock};
 pub use memory::MemoryState;

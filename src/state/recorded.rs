@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Account, Asset, Attempt, Entry, Phase, Record, Run};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Account, Asset, Attempt, AttemptKey, Doubted, Entry, Phase, Record, Run, Unproven, Vouch,
+};
 use crate::video::{Name, Sha256Hex, VideoHash};
 
 /// All entries of a state, folded: the latest of each key.
@@ -14,7 +18,11 @@ pub struct Recorded {
     pub assets: HashMap<Sha256Hex, Asset>,
     pub account: Option<Account>,
     pub runs: BTreeMap<u64, Run>,
+    pub vouch: Option<Vouch>,
 }
+
+/// How far back a state that has just begun looks for submissions it may have forgotten.
+const NEW_LOOKS_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Recorded {
     /// Applies one entry. The order of entries of one key matters, that of different keys does not.
@@ -37,6 +45,7 @@ impl Recorded {
             Entry::Run(run) => {
                 self.runs.insert(run.number, run);
             }
+            Entry::Vouch(vouch) => self.vouch = Some(vouch),
         }
     }
 
@@ -93,6 +102,33 @@ impl Recorded {
             Some(a) if a.phase == Phase::NotSent => a.number,
             Some(a) => a.number + 1,
         }
+    }
+
+    /// What the state can't vouch for. One without an account was never used.
+    #[must_use]
+    pub fn unproven(&self, now: Timestamp) -> Option<Unproven> {
+        match &self.vouch {
+            Some(vouch) => vouch.unproven,
+            None if self.account.is_some() => None,
+            None => Some(Unproven {
+                cause: Doubted::New,
+                since: now.saturating_sub(NEW_LOOKS_BACK).unwrap_or(now),
+            }),
+        }
+    }
+
+    /// The finished video a name has: that of its hash, or else the one it showed before.
+    #[must_use]
+    pub fn finished(&self, record: &Record) -> Option<&Attempt> {
+        let completed = |a: &&Attempt| a.phase == Phase::Completed;
+        let own = self.attempts_of(&record.hash).iter().rev().find(completed);
+        own.or_else(|| self.attempt(&record.shown?).filter(completed))
+    }
+
+    #[must_use]
+    pub fn attempt(&self, key: &AttemptKey) -> Option<&Attempt> {
+        let attempts = self.attempts_of(&key.hash);
+        attempts.iter().find(|a| a.number == key.number)
     }
 
     /// Attempts in a phase that `wanted` accepts, in the order of hash and number.

@@ -36,6 +36,8 @@ pub fn record(n: u32) -> Entry {
         previous: None,
         moved_from: None,
         since: at(n.into()),
+        shown: None,
+        protected: false,
     })
 }
 

@@ -1,6 +1,6 @@
 //! What a caller must keep to: the legal ways of an attempt. Pure.
 
-use crate::state::{Attempt, Phase, Recorded};
+use crate::state::{AdoptedBy, Attempt, Phase, Recorded};
 
 type Kept = Result<(), String>;
 
@@ -52,7 +52,7 @@ fn begins(last: Option<&Attempt>, new: &Attempt) -> Kept {
 
 fn follows(old: &Attempt, new: &Attempt) -> Kept {
     require(
-        old.phase == new.phase || leads_to(old.phase, new.phase),
+        old.phase == new.phase || leads_to(old.phase, new.phase) || overrules(old, new),
         || {
             format!(
                 "{} does not lead to {}",
@@ -69,12 +69,21 @@ fn follows(old: &Attempt, new: &Attempt) -> Kept {
         && old.replace == new.replace
         && old.callback_url == new.callback_url;
     require(same_intent, || "what was intended changed".into())?;
+    if overrules(old, new) {
+        return Ok(());
+    }
     require(kept(&old.session_id, &new.session_id), || {
         "the session changed".into()
     })?;
     require(kept(&old.video_id, &new.video_id), || {
         "the video changed".into()
     })
+}
+
+/// An event says more of whose session it is than a prompt.
+fn overrules(old: &Attempt, new: &Attempt) -> bool {
+    use AdoptedBy::{Event, Prompt};
+    old.adopted_by == Some(Prompt) && new.adopted_by == Some(Event)
 }
 
 fn kept<T: PartialEq>(old: &Option<T>, new: &Option<T>) -> bool {
@@ -91,7 +100,8 @@ fn leads_to(old: Phase, new: Phase) -> bool {
         Unknown => !matches!(new, Submitting | Deleted | Gone),
         Submitted => matches!(new, Rendering | Completed | Failed | Deleted | Gone),
         Rendering => matches!(new, Completed | Failed | Deleted | Gone),
-        Completed | Failed => matches!(new, Deleted | Gone),
+        Completed => matches!(new, Failed | Deleted | Gone),
+        Failed => matches!(new, Completed | Deleted | Gone),
         NotSent => matches!(new, Submitting),
         Rejected | Deleted | Gone => false,
     }
