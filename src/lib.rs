@@ -25,5 +25,6 @@ pub mod output;
 pub mod plan;
 pub mod project;
 pub mod sandbox;
+pub mod settle;
 pub mod state;
 pub mod video;

@@ -10,14 +10,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::caution::Caution;
 use super::contents::{Bytes, ContentError};
 use super::event::{Counts, Event, Progress};
 use super::job::{Job, Queue};
+use super::settling::Settling;
 use super::slots::{Slots, freed_at};
 use crate::follow::{Coarse, Schedule, Seen, look_at_session, look_at_statuses, look_at_video};
 use crate::heygen::{Answer, ReadError, Reader, Writer};
 use crate::manifest::Manifest;
 use crate::plan::{Action, Kind, Plan, Selection};
+use crate::settle::{Delays, HeygenClock, Look};
 use crate::state::{Attempt, AttemptKey, Ledger, StateError};
 use crate::video::{Name, Sha256Hex, VideoHash};
 
@@ -27,6 +30,8 @@ pub struct Limits {
     /// Unfinished videos of ours at a time.
     pub max_jobs: usize,
     pub poll_interval: Duration,
+    /// Before an unknown outcome may be settled.
+    pub delays: Delays,
     /// Follow every selected video to its end.
     pub wait: bool,
     pub deadline: Option<Instant>,
@@ -57,8 +62,7 @@ pub struct Engine<'a> {
     pub(super) bytes: Arc<dyn Bytes>,
     pub(super) limits: Limits,
     pub(super) clock: fn() -> Timestamp,
-    /// HeyGen's clock minus ours.
-    pub(super) heygen_ahead: jiff::SignedDuration,
+    pub(super) heygen_clock: HeygenClock,
     /// The survey this run's attempts refer to.
     pub(super) run: Option<u64>,
     pub(super) report: &'a mut dyn FnMut(Event),
@@ -67,6 +71,9 @@ pub struct Engine<'a> {
     pub(super) queue: Queue,
     /// Reuses that wait for an earlier entry of the plan to be accepted.
     pub(super) dependents: Vec<Action>,
+    /// Wishes of actions that submit only if something else turns out not to have been sent.
+    pub(super) manifests: HashMap<Name, Box<Manifest>>,
+    pub(super) settling: Settling,
     pub(super) requests: JoinSet<Done>,
     pub(super) looks: JoinSet<Looked>,
     pub(super) schedule: Schedule,
@@ -77,7 +84,7 @@ pub struct Engine<'a> {
     pub(super) awaited: HashSet<AttemptKey>,
     pub(super) paused_until: Option<Instant>,
     pub(super) rate_limits: u32,
-    pub(super) unknown_in_a_row: u32,
+    pub(super) caution: Caution,
     /// Set once nothing new is sent.
     pub(super) halt: Option<End>,
     /// Nothing is looked at any more either.
@@ -99,6 +106,9 @@ pub(super) enum Looked {
         Vec<(AttemptKey, String)>,
         Result<Vec<(String, Coarse)>, ReadError>,
     ),
+    ForAnswers(Box<Look>),
+    /// Whether HeyGen answers at all.
+    Alive(Result<(), ReadError>),
 }
 
 /// What an engine works with.
@@ -109,7 +119,7 @@ pub struct Parts<'a> {
     pub bytes: Arc<dyn Bytes>,
     pub limits: Limits,
     pub clock: fn() -> Timestamp,
-    pub heygen_ahead: jiff::SignedDuration,
+    pub heygen_clock: HeygenClock,
     pub run: Option<u64>,
     pub report: &'a mut dyn FnMut(Event),
     pub stop: watch::Receiver<u32>,
@@ -126,12 +136,14 @@ impl<'a> Engine<'a> {
             bytes: parts.bytes,
             limits: parts.limits,
             clock: parts.clock,
-            heygen_ahead: parts.heygen_ahead,
+            heygen_clock: parts.heygen_clock,
             run: parts.run,
             report: parts.report,
             stop: parts.stop,
             queue: Queue::default(),
             dependents: Vec::new(),
+            manifests: HashMap::new(),
+            settling: Settling::default(),
             requests: JoinSet::new(),
             looks: JoinSet::new(),
             slots: Slots::default(),
@@ -139,7 +151,7 @@ impl<'a> Engine<'a> {
             awaited: HashSet::new(),
             paused_until: None,
             rate_limits: 0,
-            unknown_in_a_row: 0,
+            caution: Caution::default(),
             halt: None,
             blind: false,
             counts: Counts::default(),
@@ -171,11 +183,14 @@ impl<'a> Engine<'a> {
         selection: &Selection,
     ) -> Result<(), StateError> {
         self.track_unfinished(selection);
-        self.take_in(plan, manifests)?;
+        self.manifests = manifests;
+        self.take_in(plan)?;
         loop {
+            self.look_for_answers(Instant::now())?;
             self.start_ready()?;
             self.show_progress();
             if self.is_over() {
+                self.tell_unsettled();
                 return Ok(());
             }
             let wake = self.wake();
@@ -183,6 +198,7 @@ impl<'a> Engine<'a> {
                 changed = self.stop.changed() => {
                     if changed.is_err() || *self.stop.borrow() > 1 {
                         self.halt = Some(End::Interrupted);
+                        self.tell_unsettled();
                         return Ok(());
                     }
                     self.stop_gently();
@@ -194,24 +210,22 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn take_in(
-        &mut self,
-        plan: &Plan,
-        mut manifests: HashMap<Name, Box<Manifest>>,
-    ) -> Result<(), StateError> {
+    fn take_in(&mut self, plan: &Plan) -> Result<(), StateError> {
         self.hold_unsettled_prompts()?;
         for action in plan.by_urgency() {
             match action.kind {
-                Kind::Settle => self.leave_unsettled(action)?,
+                Kind::Settle => {
+                    let job = self.job(action);
+                    self.settle(action, job)?;
+                }
                 Kind::Reuse if action.session_id.is_none() => self.dependents.push(action.clone()),
                 Kind::Reuse => self.reuse(action)?,
                 Kind::Move => self.take_over(action)?,
                 kind if kind.submits() => {
-                    let Some(manifest) = manifests.remove(&action.name) else {
-                        continue;
-                    };
-                    self.queue.push(Job::new(action.clone(), manifest));
-                    self.wanted += 1;
+                    if let Some(job) = self.job(action) {
+                        self.queue.push(job);
+                        self.wanted += 1;
+                    }
                 }
                 _ => {}
             }
@@ -219,9 +233,20 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
+    /// The submission of an action, where its name wishes for that hash.
+    fn job(&mut self, action: &Action) -> Option<Job> {
+        let wish = self.manifests.get(&action.name)?;
+        if wish.hash != action.hash {
+            return None;
+        }
+        let manifest = self.manifests.remove(&action.name)?;
+        Some(Job::new(action.clone(), manifest))
+    }
+
     fn is_over(&self) -> bool {
         let waits = self.limits.wait && !self.blind && !self.awaited.is_empty();
-        self.requests.is_empty() && !waits && (self.halt.is_some() || self.queue.len() == 0)
+        let left = self.queue.len() > 0 || !self.settling.is_empty();
+        self.requests.is_empty() && !waits && (self.halt.is_some() || !left)
     }
 
     fn stop_gently(&mut self) {
@@ -254,6 +279,7 @@ impl<'a> Engine<'a> {
         }
         let wall = (self.clock)();
         self.awaited.retain(|key| self.slots.holds(key, wall));
+        self.ask_whether_alive(now);
         self.look(now);
     }
 
@@ -264,7 +290,9 @@ impl<'a> Engine<'a> {
         }
         let pause = self.paused_until.filter(|_| self.sends());
         let look = self.schedule.next_due().filter(|_| self.follows());
-        [pause, look, self.limits.deadline]
+        let settle = self.settling.next_due().filter(|_| self.halt.is_none());
+        let read = self.caution.read_due().filter(|_| self.sends());
+        [pause, look, settle, read, self.limits.deadline]
             .into_iter()
             .flatten()
             .fold(far, Instant::min)
@@ -297,6 +325,14 @@ impl<'a> Engine<'a> {
                 let seen = look_at_statuses(&reader, &ids).await;
                 Looked::Batch(batch, seen)
             });
+        }
+    }
+
+    fn ask_whether_alive(&mut self, now: Instant) {
+        if self.sends() && self.caution.take_read(now) {
+            let reader = self.reader.clone();
+            self.looks
+                .spawn(async move { Looked::Alive(reader.me().await.map(|_| ())) });
         }
     }
 

@@ -31,6 +31,13 @@ pub enum Event {
     Rejected(Attempt),
     /// The outcome of an attempt was not learned; it holds its name until it is settled.
     Unknown(Attempt),
+    /// What an attempt with an unknown outcome came to: a session, or that it was never sent.
+    Settled(Attempt),
+    /// An attempt can't be settled for so long.
+    Settling {
+        name: Name,
+        wait: Duration,
+    },
     /// Found missing at HeyGen.
     Gone(Attempt),
     /// Something went wrong that no attempt stands for. `name` is absent where all are meant.
@@ -89,7 +96,9 @@ impl Counts {
             Event::Failed(_) => self.failed += 1,
             Event::Rejected(_) => self.rejected += 1,
             Event::Unknown(_) => self.unknown += 1,
+            Event::Settled(_) => self.settled += 1,
             Event::Gone(_)
+            | Event::Settling { .. }
             | Event::Error { .. }
             | Event::Notice(_)
             | Event::Paused { .. }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
+use super::caution::Step;
 use super::contents::ContentError;
 use super::engine::{Done, End, Engine, Looked};
 use super::event::Event;
@@ -12,10 +13,8 @@ use super::job::Job;
 use crate::follow::{Coarse, Seen, observe};
 use crate::heygen::{Answer, ApiError, ReadError};
 use crate::state::{Asset, Attempt, AttemptKey, Entry, Failure, Phase, StateError};
-use crate::video::Sha256Hex;
+use crate::video::{Sha256Hex, VideoHash};
 
-/// After so many unknown outcomes in a row something is wrong that more money will not mend.
-const MAX_UNKNOWN_IN_A_ROW: u32 = 3;
 /// Connections that fail in a row before the run gives up.
 const MAX_UNREACHABLE: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -82,8 +81,8 @@ impl Engine<'_> {
         answer: Answer,
     ) -> Result<(), StateError> {
         attempt.answered_at = Some((self.clock)());
-        if !matches!(answer, Answer::Unknown { .. }) {
-            self.unknown_in_a_row = 0;
+        if !matches!(answer, Answer::Unknown { .. } | Answer::NoConnection { .. }) {
+            self.caution.answered();
         }
         match answer {
             Answer::Accepted {
@@ -101,7 +100,7 @@ impl Engine<'_> {
             }
             Answer::Rejected(error) => self.rejected(job, attempt, &error),
             Answer::Failed(error) => self.failed(&job, attempt, &error),
-            Answer::Unknown { reason } => self.unknown(&job, attempt, reason),
+            Answer::Unknown { reason } => self.unknown(job, attempt, reason),
         }
     }
 
@@ -116,21 +115,18 @@ impl Engine<'_> {
             Some(_) => Phase::Rendering,
             None => Phase::Submitted,
         };
-        attempt.session_id = Some(session_id.clone());
-        attempt.video_id.clone_from(&video_id);
+        attempt.session_id = Some(session_id);
+        attempt.video_id = video_id;
         self.record(attempt.clone())?;
         self.rate_limits = 0;
         self.queue.finish(job);
-        let key = attempt.key();
-        self.schedule
-            .track(key, Some(session_id), video_id, Instant::now());
-        self.awaited.insert(key);
+        self.follow(&attempt);
         self.emit(Event::Submitted(attempt));
-        self.reuse_dependents(job)
+        self.reuse_dependents(job.hash())
     }
 
-    fn reuse_dependents(&mut self, job: &Job) -> Result<(), StateError> {
-        let hash = job.hash();
+    /// What waited for a session of this hash has it now.
+    pub(super) fn reuse_dependents(&mut self, hash: VideoHash) -> Result<(), StateError> {
         let dependents = std::mem::take(&mut self.dependents);
         let (ready, waiting) = dependents.into_iter().partition(|a| a.hash == hash);
         self.dependents = waiting;
@@ -256,26 +252,47 @@ impl Engine<'_> {
 
     fn unknown(
         &mut self,
-        job: &Job,
+        job: Job,
         mut attempt: Attempt,
         reason: String,
     ) -> Result<(), StateError> {
         attempt.phase = Phase::Unknown;
         attempt.failure = Some(Failure::new("unknown_outcome", &reason));
         self.record(attempt.clone())?;
-        self.queue.finish(job);
-        self.queue
-            .hold(job.manifest.spec.prompt.as_str(), job.name());
-        self.emit(Event::Unknown(attempt));
-        self.unknown_in_a_row += 1;
-        if self.unknown_in_a_row >= MAX_UNKNOWN_IN_A_ROW && self.halt.is_none() {
-            let text = format!(
-                "{MAX_UNKNOWN_IN_A_ROW} outcomes in a row were not learned; nothing more is sent"
-            );
-            self.error(None, None, "too_many_unknown", text.clone());
-            self.halt(End::Stopped(text));
-        }
+        self.queue.finish(&job);
+        self.queue.hold(job.manifest.spec.prompt.as_str(), &attempt);
+        self.open_settling(&attempt, Some(job));
+        let step = self.caution.unknown(Instant::now());
+        self.take_care(step, &reason);
         Ok(())
+    }
+
+    fn take_care(&mut self, step: Step, reason: &str) {
+        match step {
+            Step::GoOn => {}
+            Step::Pause(wait) => {
+                let reason = format!("several outcomes in a row were not learned ({reason})");
+                self.emit(Event::Paused { reason, wait });
+            }
+            Step::GiveUp => {
+                let text = format!("nothing more is sent: outcomes are not learned ({reason})");
+                self.error(None, None, "too_many_unknown", text.clone());
+                self.halt(End::Stopped(text));
+            }
+        }
+    }
+
+    fn alive(&mut self, answer: Result<(), ReadError>) {
+        match answer {
+            Ok(()) => self.caution.read_succeeded(),
+            Err(ReadError::Api(api, _)) if matches!(api.status, 401..=403) => {
+                self.reads_refused(&api);
+            }
+            Err(error) => {
+                let step = self.caution.read_failed(Instant::now());
+                self.take_care(step, &error.to_string());
+            }
+        }
     }
 
     pub(super) fn take_look(
@@ -291,6 +308,11 @@ impl Engine<'_> {
             }
             Ok(Looked::Batch(batch, seen)) => {
                 self.seen_batch(batch, seen);
+                Ok(())
+            }
+            Ok(Looked::ForAnswers(look)) => self.take_answers(*look),
+            Ok(Looked::Alive(answer)) => {
+                self.alive(answer);
                 Ok(())
             }
             Err(_) => Ok(()),
@@ -354,7 +376,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn read_failed(&mut self, error: &ReadError) {
+    pub(super) fn read_failed(&mut self, error: &ReadError) {
         if let ReadError::Api(api, _) = error
             && error.refuses_all()
         {

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use unicode_normalization::UnicodeNormalization;
-
 use crate::manifest::Manifest;
 use crate::plan::Action;
+use crate::settle::prompt_key;
+use crate::state::{Attempt, AttemptKey};
 use crate::video::{Name, Sha256Hex, VideoHash};
 
 /// One submission of the plan.
@@ -21,14 +21,21 @@ pub(super) struct Job {
     prompt: String,
 }
 
+/// An unsettled attempt.
+#[derive(Debug, Clone)]
+struct Holder {
+    key: AttemptKey,
+    name: Name,
+}
+
 /// Jobs that have not been accepted or refused yet.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: VecDeque<Job>,
     /// Prompts whose request is under way.
     in_flight: HashSet<String>,
-    /// Prompts of attempts that must be settled first, and the names they were for.
-    held: HashMap<String, Name>,
+    /// Prompts of attempts that must be settled first, and whose they are.
+    held: HashMap<String, Vec<Holder>>,
     uploading: HashSet<Sha256Hex>,
 }
 
@@ -52,19 +59,6 @@ impl Job {
     }
 }
 
-/// The form in which prompts are compared when a lost answer is looked for: two prompts alike in
-/// this form could be mistaken for each other.
-pub(super) fn prompt_key(prompt: &str) -> String {
-    let mut key = String::with_capacity(prompt.len());
-    for word in prompt.split_whitespace() {
-        if !key.is_empty() {
-            key.push(' ');
-        }
-        key.extend(word.nfc());
-    }
-    key
-}
-
 impl Queue {
     pub(super) fn push(&mut self, job: Job) {
         self.waiting.push_back(job);
@@ -80,8 +74,27 @@ impl Queue {
         self.waiting.len()
     }
 
-    pub(super) fn hold(&mut self, prompt: &str, name: &Name) {
-        self.held.insert(prompt_key(prompt), name.clone());
+    pub(super) fn hold(&mut self, prompt: &str, attempt: &Attempt) {
+        let holder = Holder {
+            key: attempt.key(),
+            name: attempt.name.clone(),
+        };
+        let holders = self.held.entry(prompt_key(prompt)).or_default();
+        holders.retain(|h| h.key != holder.key);
+        holders.push(holder);
+    }
+
+    /// How many unsettled attempts have this prompt.
+    pub(super) fn holders(&self, prompt: &str) -> usize {
+        self.held.get(prompt).map_or(0, Vec::len)
+    }
+
+    /// An attempt was settled: it holds nothing any more.
+    pub(super) fn release(&mut self, key: &AttemptKey) {
+        self.held.retain(|_, holders| {
+            holders.retain(|h| h.key != *key);
+            !holders.is_empty()
+        });
     }
 
     /// Takes the first job that may start: no request of the same prompt is under way, and none of
@@ -97,6 +110,7 @@ impl Queue {
 
     fn is_ready(&self, job: &Job) -> bool {
         !self.in_flight.contains(&job.prompt)
+            && !self.held.contains_key(&job.prompt)
             && job
                 .manifest
                 .contents
@@ -112,31 +126,20 @@ impl Queue {
         }
     }
 
-    /// Takes out the jobs that an unsettled attempt of the same prompt holds, each with its holder.
-    pub(super) fn take_held(&mut self) -> Vec<(Job, Name)> {
+    /// Takes out the jobs held by an attempt that this run does not settle, each with its holder.
+    pub(super) fn take_held(&mut self, is_open: impl Fn(&AttemptKey) -> bool) -> Vec<(Job, Name)> {
         if self.held.is_empty() {
             return Vec::new();
         }
         let (mut held, mut free) = (Vec::new(), VecDeque::new());
         for job in self.waiting.drain(..) {
-            match self.held.get(&job.prompt) {
-                Some(holder) => held.push((job, holder.clone())),
+            let holders = self.held.get(&job.prompt).into_iter().flatten();
+            match holders.into_iter().find(|h| !is_open(&h.key)) {
+                Some(holder) => held.push((job, holder.name.clone())),
                 None => free.push_back(job),
             }
         }
         self.waiting = free;
         held
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prompts_that_differ_in_white_space_or_normal_form_are_one() {
-        assert_eq!(prompt_key(" a\n\u{a0}b  c"), "a b c");
-        assert_eq!(prompt_key("e\u{301}"), prompt_key("\u{e9}"));
-        assert_ne!(prompt_key("a b"), prompt_key("ab"));
     }
 }

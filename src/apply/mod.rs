@@ -4,12 +4,14 @@
 //! steps is what protects the money: the intent is durable before its POST, the answer is durable
 //! before anything is said about it, and what is not certain stays `unknown`.
 
+mod caution;
 mod contents;
 mod engine;
 mod event;
 mod handle;
 mod job;
 mod request;
+mod settling;
 mod slots;
 mod start;
 mod survey;

@@ -20,28 +20,11 @@ impl Engine<'_> {
     pub(super) fn hold_unsettled_prompts(&mut self) -> Result<(), StateError> {
         let recorded = self.ledger.recorded();
         let unsettled = recorded.attempts_where(Phase::is_unsettled);
-        let held: Vec<_> = unsettled.iter().map(|a| (a.hash, a.name.clone())).collect();
-        for (hash, name) in held {
-            if let Some(spec) = self.ledger.spec(&hash)? {
-                self.queue.hold(spec.prompt.as_str(), &name);
+        for attempt in unsettled {
+            if let Some(spec) = self.ledger.spec(&attempt.hash)? {
+                self.queue.hold(spec.prompt.as_str(), attempt);
             }
         }
-        Ok(())
-    }
-
-    /// Says what an interrupted or unanswered attempt is: unknown, and held until it is settled.
-    pub(super) fn leave_unsettled(&mut self, action: &Action) -> Result<(), StateError> {
-        let Some(attempt) = self.ledger.recorded().last_attempt(&action.hash) else {
-            return Ok(());
-        };
-        let mut attempt = attempt.clone();
-        if attempt.phase == Phase::Submitting {
-            attempt.phase = Phase::Unknown;
-            let why = "stopped before the answer was recorded";
-            attempt.failure = Some(Failure::new("interrupted", why));
-            self.record(attempt.clone())?;
-        }
-        self.emit(Event::Unknown(attempt));
         Ok(())
     }
 
@@ -110,11 +93,13 @@ impl Engine<'_> {
         let paused = self
             .paused_until
             .is_some_and(|until| until > Instant::now());
-        self.halt.is_none() && !paused && self.free_slots() > 0
+        let cautious = !self.caution.allows(self.requests.len());
+        self.halt.is_none() && !paused && !cautious && self.free_slots() > 0
     }
 
     fn drop_held(&mut self) {
-        for (job, holder) in self.queue.take_held() {
+        let settling = &self.settling;
+        for (job, holder) in self.queue.take_held(|key| settling.contains(key)) {
             let text = format!(
                 "not started: {holder} has an attempt with the same prompt whose outcome is not known"
             );
@@ -205,12 +190,15 @@ impl Engine<'_> {
 
     fn intent(&self, job: &Job) -> Attempt {
         let now = (self.clock)();
-        let number = self.ledger.recorded().next_number(&job.hash());
+        let recorded = self.ledger.recorded();
+        let number = recorded.next_number(&job.hash());
+        let before = recorded.last_attempt(&job.hash());
+        let again = before.filter(|a| a.number == number);
         Attempt {
-            intent_at_heygen: now.checked_add(self.heygen_ahead).ok(),
+            intent_at_heygen: Some(self.heygen_clock.now()),
             run: self.run,
             callback_url: job.manifest.callback_url.clone(),
-            replace: job.action.kind == Kind::Replace,
+            replace: job.action.kind == Kind::Replace || again.is_some_and(|a| a.replace),
             ..Attempt::intent(job.hash(), number, job.name().clone(), now)
         }
     }
@@ -222,6 +210,14 @@ impl Engine<'_> {
             let answer = writer.create(&body, &key).await;
             Done::Answered(Box::new(job), Box::new(attempt), answer)
         });
+    }
+
+    /// Begins to look at a session that is known now.
+    pub(super) fn follow(&mut self, attempt: &Attempt) {
+        let (session, video) = (attempt.session_id.clone(), attempt.video_id.clone());
+        self.schedule
+            .track(attempt.key(), session, video, Instant::now());
+        self.awaited.insert(attempt.key());
     }
 
     /// Makes an attempt durable and keeps slots in step.

@@ -1,16 +1,15 @@
 //! Before a run submits anything: whose account is it, and which sessions are there already.
 
-use std::collections::HashSet;
+use jiff::Timestamp;
 
-use jiff::{SignedDuration, Timestamp};
+use crate::heygen::{Me, Reader};
+use crate::settle::{WALK_BACK, walk};
+use crate::state::{Account, Entry, Ledger, Run, StateError, Vouch};
 
-use crate::heygen::{Me, ReadError, Reader};
-use crate::state::{Account, Entry, Ledger, Run, StateError};
-
-/// How far back the session list is walked, in HeyGen's time.
-const WALK_BACK: SignedDuration = SignedDuration::from_mins(15);
 /// A walk that has not got there after so many pages of 100 is incomplete.
 const MAX_PAGES: usize = 10;
+/// Longer ids are not remembered.
+const MAX_ID: usize = 64;
 /// More foreign sessions than this are not remembered: an entry of the state is bounded.
 const MAX_REMEMBERED: usize = 800;
 
@@ -33,12 +32,7 @@ pub fn check_account(
     now: Timestamp,
 ) -> Result<Result<(), AccountError>, StateError> {
     let Some(account) = &ledger.recorded().account else {
-        let account = Account {
-            base_url: base.to_owned(),
-            username: me.username.chars().take(200).collect(),
-            since: now,
-        };
-        return ledger.write(vec![Entry::Account(account)]).map(Ok);
+        return begin(ledger, base, me, now).map(Ok);
     };
     if account.base_url != base {
         return Ok(Err(AccountError::OtherBase {
@@ -56,6 +50,20 @@ pub fn check_account(
     Ok(Ok(()))
 }
 
+/// A new state is somebody's from here on, and knows nothing of what was before.
+fn begin(ledger: &mut Ledger, base: &str, me: &Me, now: Timestamp) -> Result<(), StateError> {
+    let account = Account {
+        base_url: base.to_owned(),
+        username: me.username.chars().take(200).collect(),
+        since: now,
+    };
+    let vouch = Vouch {
+        at: now,
+        unproven: ledger.recorded().unproven(now),
+    };
+    ledger.write(vec![Entry::Account(account), Entry::Vouch(vouch)])
+}
+
 /// Writes down which recent sessions are not ours. They were there before any attempt of this run,
 /// so none of them can be an answer that this run loses.
 pub async fn survey(
@@ -64,15 +72,18 @@ pub async fn survey(
     heygen_now: Timestamp,
     now: Timestamp,
 ) -> Result<u64, StateError> {
-    let walk = walk(reader, heygen_now - WALK_BACK).await;
+    let walk = walk(reader, heygen_now - WALK_BACK, MAX_PAGES).await;
     let complete = walk.is_ok();
-    let known: HashSet<&str> = known_sessions(ledger);
+    let known = ledger.recorded().sessions();
     let mut foreign: Vec<_> = walk
         .unwrap_or_default()
         .into_iter()
-        .filter(|id| id.len() <= 64 && !known.contains(id.as_str()))
+        .map(|session| session.session_id)
+        .filter(|id| !known.contains(id))
         .collect();
-    let complete = complete && foreign.len() <= MAX_REMEMBERED;
+    let found = foreign.len();
+    foreign.retain(|id| id.len() <= MAX_ID);
+    let complete = complete && foreign.len() == found && found <= MAX_REMEMBERED;
     foreign.truncate(MAX_REMEMBERED);
     let number = ledger.recorded().runs.keys().last().map_or(1, |n| n + 1);
     let run = Run {
@@ -83,29 +94,4 @@ pub async fn survey(
     };
     ledger.write(vec![Entry::Run(run)])?;
     Ok(number)
-}
-
-fn known_sessions(ledger: &Ledger) -> HashSet<&str> {
-    let attempts = ledger.recorded().attempts.values().flatten();
-    attempts.filter_map(|a| a.session_id.as_deref()).collect()
-}
-
-/// Session ids from the newest back to `until`.
-async fn walk(reader: &Reader, until: Timestamp) -> Result<Vec<String>, ReadError> {
-    let mut ids = Vec::new();
-    let mut token: Option<String> = None;
-    for _ in 0..MAX_PAGES {
-        let page = reader.sessions(token.as_deref()).await?;
-        for session in page.sessions {
-            if session.created_at < until.as_second() {
-                return Ok(ids);
-            }
-            ids.push(session.session_id);
-        }
-        match page.next {
-            Some(next) => token = Some(next),
-            None => return Ok(ids),
-        }
-    }
-    Err(ReadError::Shape("the session list does not end".to_owned()))
 }

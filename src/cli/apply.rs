@@ -20,8 +20,9 @@ use super::planning;
 use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, survey};
 use crate::heygen::Me;
 use crate::output::Reporter;
-use crate::plan::{self, Kind, Options, Plan};
+use crate::plan::{self, Action, Kind, Options, Plan};
 use crate::project::{Desired, ProjectBytes, Settings};
+use crate::settle::{Delays, HeygenClock};
 use crate::state::{Ledger, Phase, ReadState, Recorded, open_reader};
 
 const REHEARSAL_POLL: Duration = Duration::from_millis(500);
@@ -220,9 +221,12 @@ impl<'a> Apply<'a> {
         let api = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
         let me = self.check_account(ledger, &api).await?;
         let now = env::now();
-        let heygen_now = me.date.unwrap_or(now);
-        let run = match ready.plan.actions.iter().any(|a| a.kind.submits()) {
-            true => Some(survey(ledger, &api.reader, heygen_now, now).await?),
+        let heygen_clock = HeygenClock {
+            date: me.date.unwrap_or(now),
+            seen: std::time::Instant::now(),
+        };
+        let run = match ready.plan.actions.iter().any(Action::may_submit) {
+            true => Some(survey(ledger, &api.reader, heygen_clock.now(), now).await?),
             false => None,
         };
         let mut report = |event| reporter.event(&event);
@@ -233,7 +237,7 @@ impl<'a> Apply<'a> {
             bytes: Arc::new(ProjectBytes::new(&self.context.root)),
             limits: self.limits(),
             clock: env::now,
-            heygen_ahead: heygen_now.duration_since(now),
+            heygen_clock,
             run,
             report: &mut report,
             stop,
@@ -253,6 +257,10 @@ impl<'a> Apply<'a> {
         Limits {
             max_jobs: self.settings.max_jobs,
             poll_interval: self.poll_interval(),
+            delays: Delays {
+                request_timeout: self.settings.request_timeout,
+                settle_delay: self.settings.settle_delay,
+            },
             wait: self.args.wait,
             deadline: self.args.timeout.map(|timeout| Instant::now() + timeout),
         }

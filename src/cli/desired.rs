@@ -64,7 +64,7 @@ impl Texts {
 }
 
 fn needs_wish(action: &Action) -> bool {
-    action.kind.submits() || action.previous_hash.is_some()
+    action.may_submit() || action.previous_hash.is_some()
 }
 
 fn wish(

@@ -14,6 +14,8 @@ mod writer;
 pub use answer::Answer;
 pub use api_error::ApiError;
 pub use connection::{Base, BaseError, Config, ConnectError};
-pub use reader::{Me, ReadError, Reader, STATUS_BATCH, SessionPage};
-pub use wire::{CreateRequest, FileInput, ListedSession, Session, Video, VideoStatus};
+pub use reader::{Listed, Me, ReadError, Reader, STATUS_BATCH};
+pub use wire::{
+    CreateRequest, DeliveredEvent, EventData, FileInput, ListedSession, Session, Video, VideoStatus,
+};
 pub use writer::{UploadError, Writer};

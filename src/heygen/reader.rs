@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::api_error::ApiError;
 use super::connection::{Config, ConnectError, Connection, body, describe, header, request_id};
-use super::wire::{Data, ListedSession, Page, Session, User, Video, VideoStatus};
+use super::wire::{Data, DeliveredEvent, ListedSession, Page, Session, User, Video, VideoStatus};
 
 /// Most ids `GET /v3/videos/statuses` answers for at once. Source: HeyGen's reference.
 pub const STATUS_BATCH: usize = 100;
@@ -35,9 +35,10 @@ pub struct Me {
     pub date: Option<Timestamp>,
 }
 
+/// A part of a list, and the cursor to the next part.
 #[derive(Debug)]
-pub struct SessionPage {
-    pub sessions: Vec<ListedSession>,
+pub struct Listed<T> {
+    pub items: Vec<T>,
     pub next: Option<String>,
 }
 
@@ -84,12 +85,25 @@ impl Reader {
     }
 
     /// The account's sessions, newest first.
-    pub async fn sessions(&self, token: Option<&str>) -> Result<SessionPage, ReadError> {
+    pub async fn sessions(&self, token: Option<&str>) -> Result<Listed<ListedSession>, ReadError> {
+        self.list("/v3/video-agents", token).await
+    }
+
+    /// The events HeyGen delivered, newest first.
+    pub async fn events(&self, token: Option<&str>) -> Result<Listed<DeliveredEvent>, ReadError> {
+        self.list("/v3/webhooks/events", token).await
+    }
+
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: Option<&str>,
+    ) -> Result<Listed<T>, ReadError> {
         let mut query = vec![("limit", "100")];
         query.extend(token.map(|t| ("token", t)));
-        let page: Page<ListedSession> = self.get("/v3/video-agents", &query).await?;
-        Ok(SessionPage {
-            sessions: page.data,
+        let page: Page<T> = self.get(path, &query).await?;
+        Ok(Listed {
+            items: page.data,
             next: page.next_token.filter(|_| page.has_more),
         })
     }

@@ -76,12 +76,17 @@ pub struct Session {
     pub video_id: Option<String>,
     #[serde(default)]
     pub progress: Option<u8>,
+    /// Unix seconds.
+    #[serde(default)]
+    pub created_at: Option<i64>,
     #[serde(default)]
     pub(super) messages: Vec<Message>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Message {
+    #[serde(default)]
+    pub(super) role: String,
     pub(super) content: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
@@ -122,7 +127,31 @@ pub(super) struct UploadedAsset {
     pub(super) asset_id: String,
 }
 
+/// An event that HeyGen delivered when a job ended.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DeliveredEvent {
+    #[serde(default)]
+    pub event_data: EventData,
+    /// ISO 8601.
+    #[serde(default)]
+    pub created_at: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct EventData {
+    #[serde(default)]
+    pub session_id: Option<String>,
+    #[serde(default)]
+    pub callback_id: Option<String>,
+}
+
 impl Session {
+    /// What its user wrote; empty while HeyGen does not show it yet.
+    pub fn user_texts(&self) -> impl Iterator<Item = &str> {
+        let texts = self.messages.iter().filter(|m| m.role == "user");
+        texts.map(|m| m.content.as_str())
+    }
+
     /// Why a failed session failed: its newest message of type `error`.
     #[must_use]
     pub fn error_message(&self) -> Option<&str> {

@@ -94,6 +94,10 @@ impl Reporter {
     fn aside(&mut self, event: &Event) {
         let text = match event {
             Event::Notice(text) => escape(text).into_owned(),
+            Event::Settling { name, wait } => format!(
+                "the outcome of {name} was not learned; HeyGen is asked for it in {}",
+                short_duration((*wait).max(Duration::from_secs(1)))
+            ),
             Event::Paused { reason, wait } => format!(
                 "{}; going on in {}",
                 escape(reason),
@@ -191,10 +195,17 @@ fn text_line(event: &Event, paint: Paint) -> Option<String> {
             )
         }
         Event::Unknown(a) => format!(
-            "{} {}  {}\n    whether HeyGen took it is not known; it is held and not sent again",
+            "{} {}  {}\n{}",
             paint.bad("unknown"),
             paint.bold(&a.name),
-            why(a)
+            why(a),
+            ways_out(a)
+        ),
+        Event::Settled(a) => format!(
+            "{} {}  {}",
+            paint.info("settled"),
+            paint.bold(&a.name),
+            settled_text(a)
         ),
         Event::Gone(a) => format!(
             "{} {}  its video is missing at HeyGen",
@@ -219,8 +230,40 @@ fn text_line(event: &Event, paint: Paint) -> Option<String> {
                 .map_or_else(String::new, |n| format!("{}  ", paint.bold(n))),
             escape(&failure.message)
         ),
-        Event::Notice(_) | Event::Paused { .. } | Event::Progress(_) => return None,
+        Event::Notice(_) | Event::Settling { .. } | Event::Paused { .. } | Event::Progress(_) => {
+            return None;
+        }
     })
+}
+
+/// What to do about an attempt whose outcome is not known.
+fn ways_out(attempt: &Attempt) -> String {
+    let name = &attempt.name;
+    let mut text = String::from(
+        "    whether HeyGen took it is not known; it is held and not sent again\n    \
+         the next apply looks again; or decide:\n",
+    );
+    for session in &attempt.candidates {
+        let session = escape(session);
+        text += &format!("      reconcile state settle {name} --adopt {session}\n");
+    }
+    if attempt.candidates.is_empty() {
+        text += &format!("      reconcile state settle {name} --adopt SESSION\n");
+    }
+    text + &format!("      reconcile state settle {name} --not-sent")
+}
+
+fn settled_text(attempt: &Attempt) -> String {
+    match (&attempt.session_id, attempt.adopted_by) {
+        (Some(session), Some(by)) => {
+            format!(
+                "HeyGen took it: session {} (by {})",
+                escape(session),
+                by.as_str()
+            )
+        }
+        _ => "HeyGen never took it".to_owned(),
+    }
 }
 
 fn json_line(event: &Event) -> Option<Value> {
@@ -242,7 +285,12 @@ fn json_line(event: &Event) -> Option<Value> {
         Event::Completed(a) => attempt("completed", a),
         Event::Failed(a) | Event::Gone(a) => attempt("failed", a),
         Event::Rejected(a) => attempt("rejected", a),
-        Event::Unknown(a) => attempt("unknown", a),
+        Event::Unknown(a) => with(attempt("unknown", a), "candidates", json!(a.candidates)),
+        Event::Settled(a) => with(
+            with(attempt("settled", a), "phase", json!(a.phase)),
+            "adopted_by",
+            json!(a.adopted_by),
+        ),
         Event::Reused {
             name,
             hash,
@@ -270,8 +318,15 @@ fn json_line(event: &Event) -> Option<Value> {
             "type": "error", "name": name, "hash": hash,
             "session_id": null, "video_id": null, "failure": failure,
         }),
-        Event::Notice(_) | Event::Paused { .. } | Event::Progress(_) => return None,
+        Event::Notice(_) | Event::Settling { .. } | Event::Paused { .. } | Event::Progress(_) => {
+            return None;
+        }
     })
+}
+
+fn with(mut line: Value, field: &str, value: Value) -> Value {
+    line[field] = value;
+    line
 }
 
 fn summary_json(counts: &Counts) -> Value {

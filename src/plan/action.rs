@@ -144,6 +144,16 @@ impl Kind {
     }
 }
 
+impl Action {
+    /// Whether executing it may POST: for certain, or because something turns out not to have been
+    /// sent.
+    #[must_use]
+    pub fn may_submit(&self) -> bool {
+        let waits = self.kind == Kind::Reuse && self.session_id.is_none();
+        self.kind.submits() || self.kind == Kind::Settle || waits
+    }
+}
+
 impl Reason {
     pub(super) fn new(code: &'static str, text: impl Into<String>) -> Self {
         Self {

@@ -132,13 +132,7 @@ impl<'a> Planner<'a> {
 
     fn settle_action(&self, name: &Name, path: &str, hash: VideoHash) -> Action {
         let attempt = self.recorded.last_attempt(&hash);
-        let text = match attempt.map(|a| a.phase) {
-            Some(Phase::Submitting) => {
-                "the attempt was interrupted before its answer was recorded; \
-                 whether HeyGen took it is not known"
-            }
-            _ => "the outcome of the attempt was not learned; whether HeyGen took it is not known",
-        };
+        let text = attempt.map_or_else(String::new, |a| unsettled_text(name, a));
         self.bare(
             name,
             path,
@@ -383,6 +377,24 @@ fn missing_reason(phase: Option<Phase>) -> Reason {
         }
         _ => Reason::new("not_sent", "it was never sent"),
     }
+}
+
+/// What is not known, and what is done about it.
+fn unsettled_text(name: &Name, attempt: &Attempt) -> String {
+    let told = attempt.phase == Phase::Unknown && !attempt.candidates.is_empty();
+    if told {
+        return format!(
+            "whether HeyGen took it is not known{}; one of {} may be its session: decide with \
+             `reconcile state settle {name} --adopt SESSION` or `--not-sent`",
+            failure_text(attempt),
+            attempt.candidates.join(", ")
+        );
+    }
+    let what = match attempt.phase {
+        Phase::Submitting => "the attempt was interrupted before its answer was recorded",
+        _ => "the outcome of the attempt was not learned",
+    };
+    format!("{what}; apply finds out whether HeyGen took it before anything is sent again")
 }
 
 fn failure_text(attempt: &Attempt) -> String {

@@ -221,6 +221,35 @@ impl Attempt {
         }
     }
 
+    /// Its lost answer was found: this session.
+    pub fn adopt(&mut self, session_id: String, by: AdoptedBy, now: Timestamp) {
+        self.phase = Phase::Submitted;
+        self.session_id = Some(session_id);
+        self.video_id = None;
+        self.completed_at = None;
+        self.duration_s = None;
+        self.video_page_url = None;
+        self.answered_at.get_or_insert(now);
+        self.adopted_by = Some(by);
+        self.failure = None;
+        self.candidates.clear();
+    }
+
+    /// It proved to have had no effect.
+    pub fn not_sent(&mut self) {
+        self.phase = Phase::NotSent;
+        self.failure = None;
+        self.candidates.clear();
+    }
+
+    /// It stays unknown; these sessions could be its own.
+    pub fn leave_undecided(&mut self, code: &str, why: &str, candidates: Vec<String>) {
+        self.phase = Phase::Unknown;
+        self.failure = Some(Failure::new(code, why));
+        self.candidates = candidates;
+        self.candidates.truncate(Self::MAX_CANDIDATES);
+    }
+
     #[must_use]
     pub fn key(&self) -> AttemptKey {
         AttemptKey {

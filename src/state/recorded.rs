@@ -1,6 +1,6 @@
 //! The recorded state as one value: what planning reads and every store agrees on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -102,6 +102,13 @@ impl Recorded {
             Some(a) if a.phase == Phase::NotSent => a.number,
             Some(a) => a.number + 1,
         }
+    }
+
+    /// Every session that is some attempt's.
+    #[must_use]
+    pub fn sessions(&self) -> HashSet<String> {
+        let attempts = self.attempts.values().flatten();
+        attempts.filter_map(|a| a.session_id.clone()).collect()
     }
 
     /// What the state can't vouch for. One without an account was never used.

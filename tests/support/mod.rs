@@ -17,6 +17,9 @@ use tokio::runtime::Runtime;
 
 pub const KEY: &str = "hg_test_key_that_must_never_be_seen";
 
+/// Everything as quick as the stand-in can bear.
+const SETTINGS: &str = "poll_interval: 20ms\nrequest_timeout: 2s\nsettle_delay: 400ms\n";
+
 /// A stand-in for HeyGen, listening while this lives.
 pub struct Heygen {
     runtime: Runtime,
@@ -139,7 +142,7 @@ impl Project {
             base: heygen.map(Heygen::url),
         };
         fs::create_dir(project.path("videos")).unwrap();
-        project.write("reconcile.yaml", "poll_interval: 20ms\n");
+        project.write("reconcile.yaml", SETTINGS);
         project
     }
 
@@ -156,6 +159,11 @@ impl Project {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// More lines for the settings; a key that is given twice is refused.
+    pub fn set(&self, lines: &str) {
+        self.write("reconcile.yaml", format!("{SETTINGS}{lines}"));
     }
 
     /// A manifest of that name with that prompt.

@@ -1,0 +1,103 @@
+//! One look at HeyGen for all attempts whose time has come. Reads only.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use super::decide::{Candidate, Evidence, Named, Verdict, decide};
+use super::{Question, events, prompt_key, walk};
+use crate::heygen::{ListedSession, ReadError, Reader};
+use crate::state::{AttemptKey, is_usable_id};
+use crate::video::VideoHash;
+
+/// A walk that has not got there after so many pages of 100 is inconclusive.
+const MAX_PAGES: usize = 100;
+/// Sessions read at the same time.
+const AT_ONCE: usize = 8;
+
+/// What a look came to.
+#[derive(Debug)]
+pub struct Look {
+    pub verdicts: Vec<(AttemptKey, Verdict)>,
+    /// HeyGen refuses every read: no use looking again.
+    pub refused: Option<ReadError>,
+}
+
+/// Looks for the answers of these attempts. `known` are the sessions that records know.
+pub async fn look(reader: &Reader, questions: Vec<Question>, known: HashSet<String>) -> Look {
+    let until = questions.iter().map(Question::walk_until).min();
+    let until = until.unwrap_or(Timestamp::MAX);
+    let hashes = questions.iter().map(|q| q.key.hash).collect();
+    // Events first: what they name was made before the walk begins.
+    let named = events::named(reader, &hashes, &known, until).await;
+    let walked = walk(reader, until, MAX_PAGES).await;
+    let complete = walked.is_ok();
+    let (sessions, refused) = match walked {
+        Ok(sessions) => (sessions, None),
+        Err(error) => (Vec::new(), Some(error).filter(ReadError::refuses_all)),
+    };
+    let is_asked_for = |s: &ListedSession| {
+        let open = |q: &Question| !q.seen_before.contains(&s.session_id);
+        !known.contains(&s.session_id) && questions.iter().any(open)
+    };
+    let unknown: Vec<_> = sessions.into_iter().filter(is_asked_for).collect();
+    let candidates = read(reader, unknown).await;
+    let verdicts = verdicts(&questions, candidates, complete, named);
+    Look { verdicts, refused }
+}
+
+fn verdicts(
+    questions: &[Question],
+    candidates: Vec<Candidate>,
+    complete: bool,
+    mut named: HashMap<VideoHash, Vec<Named>>,
+) -> Vec<(AttemptKey, Verdict)> {
+    let mut evidence = Evidence {
+        candidates,
+        complete,
+        named: Vec::new(),
+    };
+    let verdict = |question: &Question| {
+        evidence.named = named.remove(&question.key.hash).unwrap_or_default();
+        (question.key, decide(question, &evidence))
+    };
+    questions.iter().map(verdict).collect()
+}
+
+/// The prompts of sessions, a few at a time. Those whose id could not be recorded are left out.
+pub(super) async fn read(reader: &Reader, sessions: Vec<ListedSession>) -> Vec<Candidate> {
+    let mut sessions = sessions.into_iter().filter(|s| is_usable_id(&s.session_id));
+    let mut reads = JoinSet::new();
+    let mut candidates = Vec::new();
+    loop {
+        while reads.len() < AT_ONCE
+            && let Some(session) = sessions.next()
+        {
+            let reader = reader.clone();
+            reads.spawn(async move { candidate(&reader, session).await });
+        }
+        match reads.join_next().await {
+            Some(Ok(candidate)) => candidates.push(candidate),
+            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            None => break,
+        }
+    }
+    candidates.sort_by(|a, b| (b.created_at, &b.session_id).cmp(&(a.created_at, &a.session_id)));
+    candidates
+}
+
+async fn candidate(reader: &Reader, listed: ListedSession) -> Candidate {
+    let prompts = match reader.session(&listed.session_id).await {
+        Ok(session) => session.user_texts().map(prompt_key).collect(),
+        Err(error) => {
+            tracing::debug!(%error, session = listed.session_id, "a session could not be read");
+            Vec::new()
+        }
+    };
+    Candidate {
+        session_id: listed.session_id,
+        created_at: listed.created_at,
+        prompts,
+    }
+}
