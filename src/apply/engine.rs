@@ -20,7 +20,7 @@ use crate::follow::{Coarse, Schedule, Seen, look_at_session, look_at_statuses, l
 use crate::heygen::{Answer, ReadError, Reader, Writer};
 use crate::manifest::Manifest;
 use crate::plan::{Action, Kind, Plan, Selection};
-use crate::settle::{Delays, HeygenClock, Look};
+use crate::settle::{Confirmation, Delays, HeygenClock, Look};
 use crate::state::{Attempt, AttemptKey, Ledger, StateError};
 use crate::video::{Name, Sha256Hex, VideoHash};
 
@@ -107,6 +107,7 @@ pub(super) enum Looked {
         Result<Vec<(String, Coarse)>, ReadError>,
     ),
     ForAnswers(Box<Look>),
+    Confirmed(AttemptKey, Option<Confirmation>),
     /// Whether HeyGen answers at all.
     Alive(Result<(), ReadError>),
 }

@@ -311,6 +311,7 @@ impl Engine<'_> {
                 Ok(())
             }
             Ok(Looked::ForAnswers(look)) => self.take_answers(*look),
+            Ok(Looked::Confirmed(key, confirmation)) => self.confirmed(key, confirmation),
             Ok(Looked::Alive(answer)) => {
                 self.alive(answer);
                 Ok(())
@@ -367,13 +368,22 @@ impl Engine<'_> {
             return Ok(());
         }
         self.schedule.ended(key, now);
-        self.awaited.remove(&key);
-        self.emit(match next.phase {
-            Phase::Completed => Event::Completed(next),
-            Phase::Gone => Event::Gone(next),
-            _ => Event::Failed(next),
+        match self.ask_whether_right(&next)? {
+            true => Ok(()),
+            false => {
+                self.ended(next);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn ended(&mut self, attempt: Attempt) {
+        self.awaited.remove(&attempt.key());
+        self.emit(match attempt.phase {
+            Phase::Completed => Event::Completed(attempt),
+            Phase::Gone => Event::Gone(attempt),
+            _ => Event::Failed(attempt),
         });
-        Ok(())
     }
 
     pub(super) fn read_failed(&mut self, error: &ReadError) {
