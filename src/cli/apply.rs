@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::approve;
 use super::args::ApplyArgs;
-use super::connect::{Api, connect};
+use super::connect::{Reading, connect};
 use super::context::Context;
 use super::desired::{self, Texts};
 use super::env;
@@ -17,6 +17,7 @@ use super::interrupt::watch_interrupts;
 use super::open::open_ledger;
 use super::plan::show;
 use super::planning;
+use super::prove;
 use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, survey};
 use crate::heygen::Me;
 use crate::output::Reporter;
@@ -48,11 +49,11 @@ struct Apply<'a> {
 }
 
 /// A plan with all that its execution needs.
-struct Ready {
-    desired: Desired,
-    options: Options,
-    plan: Plan,
-    texts: Texts,
+pub(super) struct Ready {
+    pub(super) desired: Desired,
+    pub(super) options: Options,
+    pub(super) plan: Plan,
+    pub(super) texts: Texts,
 }
 
 impl<'a> Apply<'a> {
@@ -167,7 +168,7 @@ impl<'a> Apply<'a> {
         self.args.wait && !recorded.attempts_where(Phase::is_unfinished).is_empty()
     }
 
-    fn execute(&self, ledger: &mut Ledger, ready: Ready) -> Result<Exit, CliError> {
+    fn execute(&self, ledger: &mut Ledger, mut ready: Ready) -> Result<Exit, CliError> {
         let mut reporter = Reporter::new(
             self.context.is_json(),
             self.context.quiet,
@@ -176,7 +177,7 @@ impl<'a> Apply<'a> {
         reporter.start()?;
         let outcome = match ready.plan.is_empty() && !self.has_to_follow(ledger.recorded()) {
             true => None,
-            false => Some(self.work(ledger, &ready, &mut reporter)?),
+            false => Some(self.work(ledger, &mut ready, &mut reporter)?),
         };
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
         reporter.finish(&counts)?;
@@ -200,7 +201,7 @@ impl<'a> Apply<'a> {
     fn work(
         &self,
         ledger: &mut Ledger,
-        ready: &Ready,
+        ready: &mut Ready,
         reporter: &mut Reporter,
     ) -> Result<Outcome, CliError> {
         tokio::runtime::Builder::new_multi_thread()
@@ -213,13 +214,14 @@ impl<'a> Apply<'a> {
     async fn talk(
         &self,
         ledger: &mut Ledger,
-        ready: &Ready,
+        ready: &mut Ready,
         reporter: &mut Reporter,
     ) -> Result<Outcome, CliError> {
         let stop = watch_interrupts()?;
         let sandbox = self.args.planning.sandbox;
-        let api = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
+        let (api, writer) = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
         let me = self.check_account(ledger, &api).await?;
+        prove::the_past(self.context, self.args, ledger, &api.reader, ready).await?;
         let now = env::now();
         let heygen_clock = HeygenClock {
             date: me.date.unwrap_or(now),
@@ -233,7 +235,7 @@ impl<'a> Apply<'a> {
         let engine = Engine::new(Parts {
             ledger,
             reader: api.reader.clone(),
-            writer: api.writer.clone(),
+            writer,
             bytes: Arc::new(ProjectBytes::new(&self.context.root)),
             limits: self.limits(),
             clock: env::now,
@@ -247,7 +249,7 @@ impl<'a> Apply<'a> {
         Ok(engine.run(&ready.plan, manifests, selection).await?)
     }
 
-    async fn check_account(&self, ledger: &mut Ledger, api: &Api) -> Result<Me, CliError> {
+    async fn check_account(&self, ledger: &mut Ledger, api: &Reading) -> Result<Me, CliError> {
         let me = api.reader.me().await?;
         check_account(ledger, &api.base, &me, env::now())??;
         Ok(me)

@@ -135,6 +135,12 @@ pub(super) struct ApplyArgs {
     /// Most submissions of this run, in place of the settings' limit
     #[arg(long, value_name = "N")]
     pub(super) max_submissions: Option<usize>,
+    /// Take over sessions that a state which can't vouch for the past finds at HeyGen
+    #[arg(long, conflicts_with = "new_state")]
+    pub(super) adopt: bool,
+    /// Pay for new videos although HeyGen has sessions with the same prompts
+    #[arg(long)]
+    pub(super) new_state: bool,
     /// How long to wait for another writer
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     pub(super) lock_timeout: Duration,

@@ -6,7 +6,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::args::RefreshArgs;
-use super::connect::connect;
+use super::connect::connect_reading;
 use super::context::Context;
 use super::desired;
 use super::env;
@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<Exit, CliErro
         .build()
         .map_err(|e| CliError::new("cannot start").because(e))?;
     let drift = runtime.block_on(async {
-        let api = connect(context, &settings, &state_dir, args.sandbox).await?;
+        let api = connect_reading(context, &settings, &state_dir, args.sandbox).await?;
         let me = api.reader.me().await?;
         check_account(&mut ledger, &api.base, &me, env::now())??;
         refresh_all(&mut ledger, &api.reader, &hashes).await
