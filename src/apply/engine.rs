@@ -34,6 +34,8 @@ pub struct Limits {
     pub delays: Delays,
     /// Follow every selected video to its end.
     pub wait: bool,
+    /// Stop sessions that a new submission made superfluous.
+    pub stop_superseded: bool,
     pub deadline: Option<Instant>,
 }
 
@@ -97,6 +99,8 @@ pub struct Engine<'a> {
 pub(super) enum Done {
     Uploaded(Box<Job>, Result<Vec<(Sha256Hex, String)>, ContentError>),
     Answered(Box<Job>, Box<Attempt>, Answer),
+    /// A superseded session was told to stop.
+    Stopped(Name, String, Result<(), ReadError>),
 }
 
 /// A look that came back.
@@ -192,7 +196,7 @@ impl<'a> Engine<'a> {
             self.show_progress();
             if self.is_over() {
                 self.tell_unsettled();
-                return Ok(());
+                return self.prune(plan).await;
             }
             let wake = self.wake();
             tokio::select! {

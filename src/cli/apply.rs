@@ -18,7 +18,8 @@ use super::open::open_ledger;
 use super::plan::show;
 use super::planning;
 use super::prove;
-use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, survey};
+use super::refresh;
+use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, outdated_notes, survey};
 use crate::heygen::Me;
 use crate::output::Reporter;
 use crate::plan::{self, Action, Kind, Options, Plan};
@@ -34,6 +35,7 @@ pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError>
         return Err(approve::nobody_to_ask());
     }
     let command = Apply::prepare(context, args)?;
+    command.refresh()?;
     match args.auto_approve {
         true => command.without_asking(),
         false => command.asking(),
@@ -66,6 +68,20 @@ impl<'a> Apply<'a> {
             settings,
             state_dir,
         })
+    }
+
+    fn refresh(&self) -> Result<(), CliError> {
+        let args = &self.args.planning;
+        match args.refresh {
+            true => refresh::before_planning(
+                self.context,
+                &self.settings,
+                &self.state_dir,
+                args,
+                "apply",
+            ),
+            false => Ok(()),
+        }
     }
 
     /// Locks first, so that what is shown is what is done.
@@ -107,7 +123,7 @@ impl<'a> Apply<'a> {
     }
 
     fn open(&self) -> Result<Ledger, CliError> {
-        let timeout = self.args.lock_timeout;
+        let timeout = self.args.planning.lock_timeout;
         open_ledger(self.context, &self.state_dir, "apply", timeout)
     }
 
@@ -132,6 +148,7 @@ impl<'a> Apply<'a> {
         let args = &self.args.planning;
         let options = planning::options(args, &self.settings, &desired, recorded)?;
         let mut plan = plan::plan(&desired, recorded, &options);
+        planning::check_prune(args, &plan, &desired)?;
         let texts = Texts::collect(self.context, &self.settings, &mut desired, &plan, spec)?;
         plan::explain(&mut plan, &texts);
         Ok(Ready {
@@ -175,6 +192,7 @@ impl<'a> Apply<'a> {
             self.context.stdout_paint(),
         );
         reporter.start()?;
+        ledger.write(outdated_notes(&ready.desired, ledger.recorded()))?;
         let outcome = match ready.plan.is_empty() && !self.has_to_follow(ledger.recorded()) {
             true => None,
             false => Some(self.work(ledger, &mut ready, &mut reporter)?),
@@ -264,6 +282,7 @@ impl<'a> Apply<'a> {
                 settle_delay: self.settings.settle_delay,
             },
             wait: self.args.wait,
+            stop_superseded: self.args.stop_superseded,
             deadline: self.args.timeout.map(|timeout| Instant::now() + timeout),
         }
     }

@@ -45,6 +45,8 @@ pub struct Action {
     pub diff: Vec<DiffLine>,
     /// Dollars, where the action submits.
     pub estimate_usd: Option<f64>,
+    /// What the record is to say of pruning.
+    pub protected: bool,
 }
 
 /// Why. The code is for programs and never changes its meaning; the text is for people.
