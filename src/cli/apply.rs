@@ -32,7 +32,7 @@ const REHEARSAL_POLL: Duration = Duration::from_millis(500);
 pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError> {
     context.refuse_github()?;
     if !args.auto_approve && !approve::can_ask(context) {
-        return Err(approve::nobody_to_ask());
+        return Err(approve::nobody_to_ask("apply"));
     }
     let command = Apply::prepare(context, args)?;
     command.refresh()?;

@@ -10,9 +10,11 @@ pub(super) fn can_ask(context: &Context) -> bool {
     !context.is_json() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-pub(super) fn nobody_to_ask() -> CliError {
-    CliError::usage("apply asks before it submits, and there is no terminal to ask on")
-        .hint("add --auto-approve to apply without asking")
+pub(super) fn nobody_to_ask(command: &str) -> CliError {
+    CliError::usage(format!(
+        "{command} asks before it does anything, and there is no terminal to ask on"
+    ))
+    .hint("add --auto-approve to do it without asking")
 }
 
 /// Only `yes` is a yes.

@@ -1,0 +1,53 @@
+//! The arguments of `reconcile state`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::args::duration;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateArgs {
+    #[command(subcommand)]
+    pub(super) command: StateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum StateCommand {
+    /// Decide by hand what an attempt with an unknown outcome came to
+    Settle(SettleArgs),
+}
+
+/// What every command that changes the state takes.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ChangeArgs {
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(long)]
+    pub(super) auto_approve: bool,
+    /// Change the rehearsal's state
+    #[arg(long)]
+    pub(super) sandbox: bool,
+    /// How long to wait for another writer
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub(super) lock_timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SettleArgs {
+    /// The name whose attempt is unknown
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    /// HeyGen took it: this session is the attempt's
+    #[arg(
+        long,
+        value_name = "SESSION",
+        required_unless_present = "not_sent",
+        conflicts_with = "not_sent"
+    )]
+    pub(super) adopt: Option<String>,
+    /// HeyGen never took it: the next apply sends it again
+    #[arg(long)]
+    pub(super) not_sent: bool,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}

@@ -1,0 +1,214 @@
+//! `reconcile state settle`: a person says what an attempt came to.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::{ChangeArgs, SettleArgs};
+use crate::apply::check_account;
+use crate::cli::approve;
+use crate::cli::connect::connect_reading;
+use crate::cli::context::Context;
+use crate::cli::env;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::open::open_ledger;
+use crate::heygen::{ReadError, Session};
+use crate::output::escape;
+use crate::project::Settings;
+use crate::settle::prompt_key;
+use crate::state::{AdoptedBy, Attempt, Entry, Ledger, Phase, is_usable_id};
+
+pub(super) fn run(context: &Context, args: &SettleArgs) -> Result<Exit, CliError> {
+    let change = &args.change;
+    if !change.auto_approve && !approve::can_ask(context) {
+        return Err(approve::nobody_to_ask("state settle"));
+    }
+    let settings = context.settings()?;
+    let dir = context.state_dir(&settings, change.sandbox)?;
+    let mut ledger = open_ledger(context, &dir, "state settle", change.lock_timeout)?;
+    let attempt = unsettled(&ledger, &args.name)?;
+    let decided = match &args.adopt {
+        Some(session) => {
+            let place = (&settings, dir.as_path());
+            adopt(context, change, &mut ledger, place, attempt, session)?
+        }
+        None => not_sent(context, change, attempt)?,
+    };
+    let Some(attempt) = decided else {
+        context.say("Nothing was done.");
+        return Ok(Exit::Failed);
+    };
+    ledger.write(vec![Entry::Attempt(attempt.clone())])?;
+    say(context, &attempt)
+}
+
+/// The one attempt of this name that is not settled.
+fn unsettled(ledger: &Ledger, name: &str) -> Result<Attempt, CliError> {
+    let recorded = ledger.recorded();
+    let all = recorded.attempts_where(Phase::is_unsettled);
+    let is_meant = |attempt: &&&Attempt| {
+        let mut records = recorded.records.values();
+        attempt.name.as_str() == name
+            || records.any(|r| r.name.as_str() == name && r.hash == attempt.hash)
+    };
+    let mut meant = all.iter().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(one), None) => Ok((**one).clone()),
+        (Some(one), Some(other)) => Err(CliError::new(format!(
+            "{name} has several unknown attempts: of {} and of {}",
+            one.hash.short(),
+            other.hash.short()
+        ))
+        .hint("`reconcile apply` looks for their sessions by itself")),
+        (None, _) => {
+            let names: Vec<_> = all.iter().map(|a| a.name.as_str()).collect();
+            let error = CliError::usage(format!("no attempt of `{name}` is to be settled"));
+            Err(match names.is_empty() {
+                true => error.hint("no attempt at all is unknown"),
+                false => error.hint(format!("these are: {}", names.join(", "))),
+            })
+        }
+    }
+}
+
+fn not_sent(
+    context: &Context,
+    change: &ChangeArgs,
+    mut attempt: Attempt,
+) -> Result<Option<Attempt>, CliError> {
+    context.say(&format!(
+        "{}: attempt {} will count as never sent, and the next apply sends it again.\n\
+         If HeyGen took it after all, that pays for it twice.",
+        attempt.name, attempt.number
+    ));
+    if !is_approved(context, change)? {
+        return Ok(None);
+    }
+    attempt.not_sent();
+    Ok(Some(attempt))
+}
+
+fn adopt(
+    context: &Context,
+    change: &ChangeArgs,
+    ledger: &mut Ledger,
+    place: (&Settings, &Path),
+    mut attempt: Attempt,
+    session_id: &str,
+) -> Result<Option<Attempt>, CliError> {
+    refuse_known(ledger, session_id)?;
+    let session = read(context, change, ledger, place, session_id)?;
+    let same = same_prompt(ledger, &attempt, &session)?;
+    let prompt = match same {
+        Some(true) => "it has the prompt of this attempt",
+        Some(false) => "ITS PROMPT IS ANOTHER than that of this attempt",
+        None => "its prompt can't be read yet",
+    };
+    context.say(&format!(
+        "{}: session {} ({}) will count as attempt {}; {prompt}.",
+        attempt.name,
+        escape(session_id),
+        escape(&session.status),
+        attempt.number
+    ));
+    if change.auto_approve && same == Some(false) {
+        return Err(
+            CliError::new("the session's prompt is another; nothing was done")
+                .hint("check the id; to take it all the same, answer the question on a terminal"),
+        );
+    }
+    if !is_approved(context, change)? {
+        return Ok(None);
+    }
+    attempt.adopt(session_id.to_owned(), AdoptedBy::Person, env::now());
+    Ok(Some(attempt))
+}
+
+/// No two attempts have one session.
+fn refuse_known(ledger: &Ledger, session_id: &str) -> Result<(), CliError> {
+    if !is_usable_id(session_id) {
+        return Err(CliError::usage("this is no id of a session"));
+    }
+    let mut attempts = ledger.recorded().attempts.values().flatten();
+    let owner = attempts.find(|a| a.session_id.as_deref() == Some(session_id));
+    match owner {
+        None => Ok(()),
+        Some(owner) => Err(CliError::new(format!(
+            "session {session_id} is that of {}, attempt {}; nothing was done",
+            owner.name, owner.number
+        ))),
+    }
+}
+
+fn read(
+    context: &Context,
+    change: &ChangeArgs,
+    ledger: &mut Ledger,
+    (settings, dir): (&Settings, &Path),
+    session_id: &str,
+) -> Result<Session, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::new("cannot start").because(e))?;
+    runtime.block_on(async {
+        let api = connect_reading(context, settings, dir, change.sandbox).await?;
+        let me = api.reader.me().await?;
+        check_account(ledger, &api.base, &me, env::now())??;
+        let session = api.reader.session(session_id).await;
+        session.map_err(|error| not_readable(session_id, error))
+    })
+}
+
+fn not_readable(session_id: &str, error: ReadError) -> CliError {
+    match error.is_not_found() {
+        true => CliError::new(format!(
+            "HeyGen has no session {session_id} in this account; nothing was done"
+        )),
+        false => error.into(),
+    }
+}
+
+fn same_prompt(
+    ledger: &Ledger,
+    attempt: &Attempt,
+    session: &Session,
+) -> Result<Option<bool>, CliError> {
+    let Some(spec) = ledger.spec(&attempt.hash)? else {
+        return Ok(None);
+    };
+    let wanted = prompt_key(spec.prompt.as_str());
+    let mut texts = session.user_texts().map(prompt_key).peekable();
+    Ok(texts.peek().is_some().then(|| texts.any(|t| t == wanted)))
+}
+
+fn is_approved(context: &Context, change: &ChangeArgs) -> Result<bool, CliError> {
+    if change.auto_approve {
+        return Ok(true);
+    }
+    approve::ask(context, "Do this? Only `yes` is a yes:")
+}
+
+fn say(context: &Context, attempt: &Attempt) -> Result<Exit, CliError> {
+    let mut out = std::io::stdout().lock();
+    if context.is_json() {
+        let document = json!({
+            "format_version": "1.0",
+            "name": attempt.name,
+            "hash": attempt.hash,
+            "attempt": attempt.number,
+            "phase": attempt.phase,
+            "session_id": attempt.session_id,
+            "adopted_by": attempt.adopted_by,
+        });
+        writeln!(out, "{document}")?;
+        return Ok(Exit::Done);
+    }
+    match &attempt.session_id {
+        Some(session) => writeln!(out, "settled {}: session {session}", attempt.name)?,
+        None => writeln!(out, "settled {}: never sent", attempt.name)?,
+    }
+    Ok(Exit::Done)
+}
