@@ -49,6 +49,8 @@ mod memory;
 mod objects;
 mod reader;
 mod recorded;
+mod repair;
+mod rewrite;
 mod store;
 
 pub use attempt::{AdoptedBy, Attempt, AttemptKey, Failure, Phase, is_usable_id};
