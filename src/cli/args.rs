@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::state::StateArgs;
+
 /// GitOps for AI videos: YAML manifests say which videos should exist; reconcile shows a plan and
 /// submits to HeyGen exactly what is new or changed, each wish at most once.
 #[derive(Debug, Parser)]
@@ -70,6 +72,8 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Ask HeyGen how the videos are and record it; never submits
     Refresh(RefreshArgs),
+    /// Look after the record of what was submitted
+    State(StateArgs),
     /// Run a local stand-in for HeyGen, to rehearse without paying
     Sandbox(SandboxArgs),
     /// Print completions for a shell
@@ -191,7 +195,7 @@ pub(super) struct CompletionsArgs {
     pub(super) shell: clap_complete::Shell,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     crate::project::parse_duration(text)
         .ok_or_else(|| "expected a duration like 300ms, 5s or 10m".to_owned())
 }

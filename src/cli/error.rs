@@ -96,8 +96,8 @@ impl From<StateError> for CliError {
 fn state_hint(error: &StateError) -> Option<&'static str> {
     match error {
         StateError::Damaged { .. } => Some(
-            "nothing is sent on doubtful ground: put back a copy of the state directory from a \
-             backup; keep the damaged one, it still holds what could be read",
+            "nothing is paid for meanwhile: put the state directory back from a backup, or run \
+             `reconcile state repair`, which keeps what can be read and a copy of the rest",
         ),
         StateError::NewerFormat { .. } => {
             Some("update reconcile to the version that wrote this state")

@@ -21,6 +21,7 @@ mod planning;
 mod refresh;
 mod sandbox;
 mod select;
+mod state;
 mod status;
 mod validate;
 
@@ -54,6 +55,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
         Command::Apply(args) => apply::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Refresh(args) => refresh::run(context, &args),
+        Command::State(args) => state::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -61,4 +61,5 @@ pub use lock::{Holder, Lock, LockError, WatchLock};
 pub use memory::MemoryState;
 pub use reader::{Reader, open_reader};
 pub use recorded::Recorded;
+pub use repair::{Found, Lost, Repair};
 pub use store::{ReadState, StateError, WriteState};

@@ -122,6 +122,16 @@ impl Recorded {
     /// The latest time any entry speaks of.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
+        self.times().max()
+    }
+
+    /// The earliest one.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.times().min()
+    }
+
+    fn times(&self) -> impl Iterator<Item = Timestamp> {
         let attempts = self.attempts.values().flatten();
         let attempts = attempts.flat_map(|a| [Some(a.intent_at), a.answered_at]);
         attempts
@@ -131,7 +141,6 @@ impl Recorded {
             .chain(self.runs.values().map(|run| run.at))
             .chain(self.account.iter().map(|account| account.since))
             .chain(self.vouch.iter().map(|vouch| vouch.at))
-            .max()
     }
 
     /// The vouch of a state that lost what was written last: later than anything it knows, but for

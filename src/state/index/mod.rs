@@ -4,6 +4,7 @@
 //! doubt it is thrown away and built anew. Decides when to trust it; how it is kept is
 //! [`view`]'s part.
 
+mod snapshot;
 mod view;
 
 use std::collections::HashMap;
@@ -13,9 +14,12 @@ use super::disk::{self, damaged};
 use super::journal::{Journal, JournalWriter, Line, Spot};
 use super::key::Keyed;
 use super::{Entry, Recorded, StateError};
-use view::{Change, Doubt, Place, View};
+use view::{Change, Doubt, View};
 
-const FOLDER: &str = "index";
+pub(super) use snapshot::{copy, is_ahead, place};
+pub(super) use view::Place;
+
+pub(super) const FOLDER: &str = "index";
 const APPLIED_AT_A_TIME: usize = 4096;
 
 /// A view that can be trusted, or none.

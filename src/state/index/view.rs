@@ -35,7 +35,7 @@ pub(super) enum Doubt {
 
 /// How much of which journal is in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(in crate::state) struct Place {
     pub journal: String,
     /// How often that journal had been written anew.
     #[serde(default)]

@@ -30,18 +30,17 @@ pub(in crate::state) fn salvage(dir: &Path) -> Result<Option<Salvage>, StateErro
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(io_error("read", &path))?,
     };
-    let mut lines = line_starts(0, &bytes).peekable();
+    let mut lines = line_starts(0, &bytes);
     let mut salvage = Salvage::default();
-    let header = lines.peek().map(|(_, line)| Header::decode(trimmed(line)));
-    let frame = match header {
-        Some(Ok(header)) => {
-            let header = header?;
-            lines.next();
-            let frame = Frame::new(&header.id);
-            salvage.known = Some((header.id, header.lineage));
-            frame
-        }
-        _ => likely_frame(&bytes),
+    let header = lines.next().map(|(_, line)| Header::decode(trimmed(line)));
+    let frame = if let Some(Ok(header)) = header {
+        let header = header?;
+        let frame = Frame::new(&header.id);
+        salvage.known = Some((header.id, header.lineage));
+        frame
+    } else {
+        salvage.unreadable.push(0);
+        likely_frame(&bytes)
     };
     for (offset, line) in lines {
         salvage.take(&frame, offset, line);

@@ -1,0 +1,77 @@
+//! What intact lines add up to, and how far back the others may reach.
+
+use jiff::Timestamp;
+
+use super::Lost;
+use crate::state::journal::{Live, Salvage};
+use crate::state::recorded::{MARGIN, NEW_LOOKS_BACK};
+use crate::state::{Doubted, Recorded, Vouch};
+use crate::video::{Name, VideoHash};
+
+pub(super) struct Findings {
+    pub live: Live,
+    /// The latest time of the lines before the first that can't be read: those were written later.
+    before_damage: Option<Timestamp>,
+}
+
+impl Findings {
+    pub fn new(salvage: Salvage) -> Result<Self, String> {
+        // After the journal was written anew, its lines may be of any age.
+        let never_rewritten = salvage
+            .known
+            .is_some_and(|(_, lineage)| lineage.rewritten == 0);
+        let before = salvage.lines[..salvage.before_damage].to_vec();
+        let before_damage = match never_rewritten {
+            true => Live::new(before)?.recorded.newest(),
+            false => None,
+        };
+        let live = Live::new(salvage.lines)?;
+        let before_damage = before_damage.or_else(|| live.recorded.oldest());
+        Ok(Self {
+            live,
+            before_damage,
+        })
+    }
+
+    fn recorded(&self) -> &Recorded {
+        &self.live.recorded
+    }
+
+    /// Doubts everything that may be missing, rather too much than too little.
+    pub fn vouch(&self, lost: &[Lost], oldest_text: Option<Timestamp>, now: Timestamp) -> Vouch {
+        let recorded = self.recorded();
+        let orphaned = self.without_attempts().map(|(_, since)| since).min();
+        let (cause, reaches) = match lost.first() {
+            Some(Lost::Newest) => (Doubted::Restored, recorded.newest()),
+            Some(Lost::Journal) => (Doubted::Repaired, oldest_text),
+            _ => (Doubted::Repaired, self.before_damage),
+        };
+        let reaches = reaches.into_iter().chain(orphaned).min();
+        let reaches = reaches.and_then(|time| time.checked_sub(MARGIN).ok());
+        let week = now.checked_sub(NEW_LOOKS_BACK).unwrap_or(now);
+        let since = reaches.map_or(week, |time| time.min(week));
+        recorded.doubted_since(cause, since, now)
+    }
+
+    fn without_attempts(&self) -> impl Iterator<Item = (&Name, Timestamp)> {
+        let recorded = self.recorded();
+        let records = recorded.records.values();
+        records
+            .filter(|record| recorded.attempts_of(&record.hash).is_empty())
+            .map(|record| (&record.name, record.since))
+    }
+
+    pub fn names_without_attempts(&self) -> Option<Lost> {
+        let names: Vec<_> = self
+            .without_attempts()
+            .map(|(name, _)| name.clone())
+            .collect();
+        (!names.is_empty()).then_some(Lost::Attempts(names))
+    }
+
+    pub fn text_lost(&self, hash: VideoHash) -> Lost {
+        let records = self.recorded().records.values();
+        let shows = records.filter(|record| record.hash == hash);
+        Lost::Text(hash, shows.map(|record| record.name.clone()).collect())
+    }
+}
