@@ -83,6 +83,7 @@ impl Acknowledged {
             assert_eq!(recorded.attempts_of(&hash(*n))[0].phase, Phase::Submitted);
         }
         assert_eq!(recorded.records.len(), recorded.attempts.len());
+        assert_eq!(recorded.vouch, None, "a crash is no reason for a doubt");
     }
 }
 

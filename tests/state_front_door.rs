@@ -49,7 +49,9 @@ impl Made {
     }
 
     fn unproven(&self) -> Option<Doubted> {
-        self.recorded().unproven(Timestamp::UNIX_EPOCH).map(|u| u.cause)
+        self.recorded()
+            .unproven(Timestamp::UNIX_EPOCH)
+            .map(|u| u.cause)
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
@@ -249,6 +251,26 @@ fn the_whole_directory_restored_from_a_backup() {
         .expect(0, &["state", "repair", "--auto-approve"])
         .stdout;
     assert!(said.contains("nothing to repair"), "{said}");
+}
+
+/// Copied over the files that are there: they stay the same files.
+#[test]
+fn the_whole_directory_restored_in_place() {
+    let made = Made::new();
+    let backup = made.project.path("backup");
+    copy(&made.dir(), &backup);
+    made.project.wish("another", "One more.");
+    made.project
+        .expect(0, &["apply", "--auto-approve", "--wait"]);
+    fs::remove_file(made.project.path("videos/another.yaml")).unwrap();
+    fs::remove_dir_all(made.dir().join("index")).unwrap();
+    copy(&backup.join("."), &made.dir());
+    let ran = made.project.expect(0, &["apply", "--auto-approve"]);
+    assert!(ran.stderr.contains("this state is a copy"), "{ran:#?}");
+    assert_eq!(made.unproven(), Some(Doubted::Restored));
+    assert_eq!(made.heygen.sessions().len(), WISHES + 1);
+    let ran = made.project.expect(0, &["apply", "--auto-approve"]);
+    assert_eq!(ran.stderr, "");
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl EmbeddedState {
         let journal = self.journal.journal();
         let doubted = match self.journal.is_torn() {
             true => Some(Doubted::Repaired),
-            false => journal.is_copy()?.then_some(Doubted::Restored),
+            false => self.journal.is_foreign().then_some(Doubted::Restored),
         };
         let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
         let rewrite = match doubted {

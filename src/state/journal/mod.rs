@@ -6,6 +6,7 @@
 
 mod anew;
 mod backward;
+mod fence;
 mod file_id;
 mod frame;
 mod live;

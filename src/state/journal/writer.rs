@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
+use super::fence::Fence;
 use super::frame::Lineage;
 use super::room::Room;
 use super::{Extent, FILE, Journal, NewJournal, Spot, torn};
@@ -20,6 +21,9 @@ pub(in crate::state) struct JournalWriter {
     poisoned: bool,
     /// The last batch can't be read: it is still there, and nothing may follow it.
     torn: bool,
+    fence: Fence,
+    /// Somebody put this file here, or changed it.
+    foreign: bool,
 }
 
 impl JournalWriter {
@@ -31,18 +35,27 @@ impl JournalWriter {
             Some(journal) => journal,
             None => create(dir, &options)?,
         };
+        let fence = Fence::new(dir);
         Ok(Self {
             end: journal.start,
+            foreign: journal.is_copy()? || fence.is_broken(&journal)?,
             journal,
             room: Room::new(dir),
             poisoned: false,
             torn: false,
+            fence,
         })
+    }
+
+    /// Whether it is not the file, or not as long and untouched, as its last writer left it.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// Puts a journal of these lines in place of this one and goes on with it.
     pub fn replace(&mut self, dir: &Path, new: NewJournal) -> Result<(), StateError> {
         self.poisoned = true;
+        self.fence.take_down()?;
         new.put_in_place()?;
         *self = Self::open(dir)?;
         Ok(())
@@ -76,7 +89,8 @@ impl JournalWriter {
         self.cut()
     }
 
-    fn cut(&self) -> Result<(), StateError> {
+    fn cut(&mut self) -> Result<(), StateError> {
+        self.fence.take_down()?;
         let file = &self.journal.file;
         file.set_len(self.end)
             .and_then(|()| file.sync_all())
@@ -96,6 +110,7 @@ impl JournalWriter {
         let (bytes, lines) = self.encode(entries)?;
         self.poisoned = true;
         self.check_undisturbed()?;
+        self.fence.take_down()?;
         self.write(&bytes)?;
         self.poisoned = false;
         self.end += bytes.len() as u64;
@@ -149,8 +164,17 @@ impl JournalWriter {
         if self.poisoned {
             return Err(StateError::Poisoned);
         }
+        self.fence.take_down()?;
         let (file, path) = (&self.journal.file, &self.journal.path);
         self.room.reserve(file, path, self.end, bytes)
+    }
+}
+
+impl Drop for JournalWriter {
+    fn drop(&mut self) {
+        if !self.poisoned {
+            self.fence.put_up(&self.journal);
+        }
     }
 }
 

@@ -88,14 +88,20 @@ impl Repair {
     }
 
     /// Copies what is there aside, then puts what can be kept in its place. Says where the copy is.
+    /// Without the room for both nothing is changed.
     pub fn carry_out(self, lock: &Lock) -> Result<PathBuf, StateError> {
         let dir = lock.dir();
-        let aside = set_aside::copy(dir, lock.since())?;
-        if let Some((lineage, mut lines)) = self.journal {
-            if let Some(vouch) = self.vouch {
-                lines.push(rewrite::line(&Entry::Vouch(vouch))?);
+        let new = match self.journal {
+            Some((lineage, mut lines)) => {
+                let vouch = self.vouch.map(|vouch| rewrite::line(&Entry::Vouch(vouch)));
+                lines.extend(vouch.transpose()?);
+                Some(NewJournal::write(dir, lineage, &lines)?)
             }
-            NewJournal::write(dir, lineage, &lines)?.put_in_place()?;
+            None => None,
+        };
+        let aside = set_aside::copy(dir, lock.since())?;
+        if let Some(new) = new {
+            new.put_in_place()?;
             disk::remove_all(&dir.join(index::FOLDER))?;
         }
         Objects::new(dir).move_away(&self.broken_texts, &aside)?;
