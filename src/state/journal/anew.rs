@@ -21,7 +21,8 @@ pub(in crate::state) struct NewJournal {
 
 impl NewJournal {
     /// Writes a journal of these lines, each a batch of its own, beside the one that is there.
-    pub fn write(dir: &Path, lineage: Lineage, lines: &[String]) -> Result<Self, StateError> {
+    pub fn write(dir: &Path, mut lineage: Lineage, lines: &[String]) -> Result<Self, StateError> {
+        lineage.lines = lines.len();
         let temporary = dir.join("journal.new");
         // A file of its own, not what a crash left: a copy of that would pass for this one.
         disk::remove_all(&temporary)?;

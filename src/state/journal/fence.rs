@@ -41,13 +41,18 @@ impl Fence {
     /// Whether the journal was changed since its last writer ended. One that is longer was written
     /// by somebody who knows nothing of fences.
     pub fn is_broken(&self, journal: &Journal) -> Result<bool, StateError> {
-        let note = fs::read(&self.path).ok();
-        let note: Option<Note> = note.and_then(|note| serde_json::from_slice(&note).ok());
-        let Some(then) = note.filter(|note| note.journal == journal.id()) else {
+        let Some(then) = self.note(journal) else {
             return Ok(false);
         };
         let now = note_of(journal)?;
         Ok(now.len < then.len || now.len == then.len && now.changed != then.changed)
+    }
+
+    /// What was noted of this journal.
+    fn note(&self, journal: &Journal) -> Option<Note> {
+        let note = fs::read(&self.path).ok()?;
+        let note: Note = serde_json::from_slice(&note).ok()?;
+        (note.journal == journal.id()).then_some(note)
     }
 
     /// To be done before the journal is changed.
@@ -63,7 +68,7 @@ impl Fence {
 
     /// To be done when nothing will be changed any more. What fails here is only not noticed later.
     pub fn put_up(&mut self, journal: &Journal) {
-        if self.is_up {
+        if self.is_up && self.note(journal).is_some() {
             return;
         }
         let note = note_of(journal).ok();

@@ -44,6 +44,9 @@ pub(in crate::state) struct Lineage {
     pub after: Option<String>,
     /// Counts the times, from the first journal on.
     pub rewritten: u64,
+    /// How many lines it began with. Those may be of any age; what follows them is younger.
+    #[serde(default)]
+    pub lines: usize,
 }
 
 impl Lineage {

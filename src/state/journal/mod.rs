@@ -93,6 +93,7 @@ impl Journal {
         Lineage {
             after: Some(self.id().to_owned()),
             rewritten: self.lineage().rewritten + 1,
+            lines: 0,
         }
     }
 

@@ -1,14 +1,13 @@
 //! Getting what can be read out of a damaged journal: each line proves itself.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
+use std::io::Read as _;
 use std::path::Path;
 
 use super::frame::{Frame, Header, Lineage, is_cut_short};
 use super::{FILE, line_starts, scan};
 use crate::state::StateError;
-use crate::state::disk::io_error;
+use crate::state::disk::{self, io_error};
 
 /// What a journal still says.
 #[derive(Debug, Default)]
@@ -26,10 +25,12 @@ pub(in crate::state) struct Salvage {
 /// Reads the journal of a state directory line by line. `None` when there is none.
 pub(in crate::state) fn salvage(dir: &Path) -> Result<Option<Salvage>, StateError> {
     let path = dir.join(FILE);
-    let bytes = match fs::read(&path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        read => read.map_err(io_error("read", &path))?,
+    let Some(mut file) = disk::open_regular(&path, disk::options().read(true))? else {
+        return Ok(None);
     };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
+        .map_err(io_error("read", &path))?;
     let mut lines = line_starts(0, &bytes);
     let mut salvage = Salvage::default();
     let header = lines.next().map(|(_, line)| Header::decode(trimmed(line)));

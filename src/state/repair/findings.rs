@@ -10,18 +10,18 @@ use crate::video::{Name, VideoHash};
 
 pub(super) struct Findings {
     pub live: Live,
-    /// The latest time of the lines before the first that can't be read: those were written later.
+    /// What is missing was written after that. It is the latest time of the lines before the first
+    /// that can't be read, or the earliest of all where the damage begins among the lines that came
+    /// from a journal before: of those nobody knows how old they are.
     before_damage: Option<Timestamp>,
 }
 
 impl Findings {
     pub fn new(salvage: Salvage) -> Result<Self, String> {
-        // After the journal was written anew, its lines may be of any age.
-        let never_rewritten = salvage
-            .known
-            .is_some_and(|(_, lineage)| lineage.rewritten == 0);
+        let begins_with = salvage.known.map(|(_, lineage)| lineage.lines);
+        let reaches_past = begins_with.is_some_and(|lines| salvage.before_damage >= lines);
         let before = salvage.lines[..salvage.before_damage].to_vec();
-        let before_damage = match never_rewritten {
+        let before_damage = match reaches_past {
             true => Live::new(before)?.recorded.newest(),
             false => None,
         };
@@ -42,7 +42,7 @@ impl Findings {
         let recorded = self.recorded();
         let orphaned = self.without_attempts().map(|(_, since)| since).min();
         let (cause, reaches) = match lost.first() {
-            Some(Lost::Newest) => (Doubted::Restored, recorded.newest()),
+            Some(Lost::Newest) => (Doubted::Restored, self.before_damage),
             Some(Lost::Journal) => (Doubted::Repaired, oldest_text),
             _ => (Doubted::Repaired, self.before_damage),
         };

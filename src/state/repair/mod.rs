@@ -9,6 +9,7 @@ mod set_aside;
 
 use std::path::{Path, PathBuf};
 
+use super::index::Place;
 use super::journal::{Journal, Lineage, Live, NewJournal, Salvage, salvage};
 use super::objects::Objects;
 use super::{Entry, Lock, StateError, Vouch, disk, index, reader, rewrite};
@@ -55,11 +56,10 @@ impl Repair {
         let dir = lock.dir();
         let objects = Objects::new(dir);
         let salvage = salvage(dir)?;
-        let mut lost = lost_of_journal(dir, &objects, salvage.as_ref())?;
-        let (lineage, salvage) = (
-            next_lineage(dir, salvage.as_ref())?,
-            salvage.unwrap_or_default(),
-        );
+        let place = index::place(dir)?;
+        let mut lost = lost_of_journal(dir, &objects, salvage.as_ref(), place.as_ref())?;
+        let lineage = next_lineage(salvage.as_ref(), place);
+        let salvage = salvage.unwrap_or_default();
         let findings = Findings::new(salvage).map_err(|e| disk::damaged(dir, 0, e))?;
         let is_whole = lost.is_empty();
         let vouch = match is_whole {
@@ -114,6 +114,7 @@ fn lost_of_journal(
     dir: &Path,
     objects: &Objects,
     salvage: Option<&Salvage>,
+    place: Option<&Place>,
 ) -> Result<Vec<Lost>, StateError> {
     let Some(salvage) = salvage else {
         return Ok(match reader::check_never_written(dir, objects) {
@@ -125,9 +126,8 @@ fn lost_of_journal(
         return Ok(vec![Lost::Lines(salvage.unreadable.clone())]);
     }
     let journal = Journal::open(dir)?;
-    let place = index::place(dir)?;
     let ahead = match journal.as_ref().zip(place) {
-        Some((journal, place)) => index::is_ahead(&place, journal)?,
+        Some((journal, place)) => index::is_ahead(place, journal)?,
         None => false,
     };
     Ok(ahead.then_some(Lost::Newest).into_iter().collect())
@@ -135,16 +135,16 @@ fn lost_of_journal(
 
 /// The new journal comes after the one the index knows, so that the index is not taken for one of
 /// a later journal, and after the one that is there.
-fn next_lineage(dir: &Path, salvage: Option<&Salvage>) -> Result<Lineage, StateError> {
+fn next_lineage(salvage: Option<&Salvage>, place: Option<Place>) -> Lineage {
     let known = salvage.and_then(|salvage| salvage.known.as_ref());
-    let place = index::place(dir)?;
     let counts = [
         known.map(|(_, lineage)| lineage.rewritten),
         place.as_ref().map(|place| place.rewritten),
     ];
     let id = place.map(|place| place.journal);
-    Ok(Lineage {
+    Lineage {
         after: id.or_else(|| known.map(|(id, _)| id.clone())),
         rewritten: counts.into_iter().flatten().max().unwrap_or(0) + 1,
-    })
+        lines: 0,
+    }
 }
