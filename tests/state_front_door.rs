@@ -124,6 +124,24 @@ fn line(journal: &[u8], n: usize) -> usize {
 }
 
 #[test]
+fn nothing_at_all() {
+    let made = Made::new();
+    let before = made.bytes();
+    let repair = ["state", "repair", "--auto-approve", "--format", "json"];
+    let said: serde_json::Value = serde_json::from_str(&made.expect(0, &repair).stdout).unwrap();
+    assert_eq!(said["repaired"], false);
+    assert_eq!(made.bytes(), before);
+    let empty = Project::new(None);
+    let said = empty
+        .expect(0, &["state", "repair", "--auto-approve"])
+        .stdout;
+    assert!(said.contains("nothing to repair"), "{said}");
+    assert!(!empty.path(".reconcile").exists());
+    made.knows_everything();
+    assert_eq!(made.unproven(), None);
+}
+
+#[test]
 fn a_flipped_bit() {
     let made = Made::new();
     let mut bytes = made.bytes();

@@ -73,11 +73,25 @@ fn filled(anew: bool) -> (Project, Recorded) {
             assert!(fs::metadata(project.journal()).unwrap().len() < 1 << 20);
         }
         let (intent, answer) = submission(n);
+        put_text(&project, &mut state, n);
         state.append(&intent).unwrap();
         state.append(&[answer]).unwrap();
     }
     let recorded = state.load().unwrap();
     (project, recorded)
+}
+
+/// As it would have been written at the time.
+fn put_text(project: &Project, state: &mut EmbeddedState, n: u32) {
+    state.put_spec(&hash(n), &text(n)).unwrap();
+    let hex = hash(n).to_string();
+    let modified = std::time::Duration::from_secs(hour(n).as_second().unsigned_abs());
+    let modified = std::time::UNIX_EPOCH + modified;
+    let path = format!("objects/{}/{}.json", &hex[..2], &hex[2..]);
+    let file = fs::File::options()
+        .write(true)
+        .open(project.dir().join(path));
+    file.unwrap().set_modified(modified).unwrap();
 }
 
 fn load(project: &Project) -> Recorded {
@@ -199,9 +213,6 @@ fn a_name_whose_attempt_is_lost_is_named() {
 fn a_missing_or_empty_journal_is_begun_anew_with_a_doubt() {
     for empty in [true, false] {
         let (project, _) = filled(false);
-        let mut state = open(&project);
-        state.put_spec(&hash(1), &text(1)).unwrap();
-        drop(state);
         match empty {
             true => fs::write(project.journal(), "").unwrap(),
             false => fs::remove_file(project.journal()).unwrap(),
@@ -212,7 +223,8 @@ fn a_missing_or_empty_journal_is_begun_anew_with_a_doubt() {
         repair.carry_out(&lock).unwrap();
         drop(lock);
         let found = open(&project).load().unwrap();
-        assert!(found.unproven(now()).unwrap().since < now());
+        let since = found.unproven(now()).unwrap().since;
+        assert_eq!(since, hour(0) - jiff::SignedDuration::from_mins(15));
         assert_eq!(open(&project).spec(&hash(1)).unwrap(), Some(text(1)));
     }
 }

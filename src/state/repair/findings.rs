@@ -10,9 +10,9 @@ use crate::video::{Name, VideoHash};
 
 pub(super) struct Findings {
     pub live: Live,
-    /// What is missing was written after that. It is the latest time of the lines before the first
-    /// that can't be read, or the earliest of all where the damage begins among the lines that came
-    /// from a journal before: of those nobody knows how old they are.
+    /// What is missing was written after that: the latest time of the lines before the first that
+    /// can't be read. `None` where the damage begins among the lines that came from a journal before:
+    /// nobody knows how old those were.
     before_damage: Option<Timestamp>,
 }
 
@@ -26,7 +26,6 @@ impl Findings {
             false => None,
         };
         let live = Live::new(salvage.lines)?;
-        let before_damage = before_damage.or_else(|| live.recorded.oldest());
         Ok(Self {
             live,
             before_damage,
@@ -41,12 +40,17 @@ impl Findings {
     pub fn vouch(&self, lost: &[Lost], oldest_text: Option<Timestamp>, now: Timestamp) -> Vouch {
         let recorded = self.recorded();
         let orphaned = self.without_attempts().map(|(_, since)| since).min();
-        let (cause, reaches) = match lost.first() {
-            Some(Lost::Newest) => (Doubted::Restored, self.before_damage),
-            Some(Lost::Journal) => (Doubted::Repaired, oldest_text),
-            _ => (Doubted::Repaired, self.before_damage),
+        let cause = match lost.first() {
+            Some(Lost::Newest) => Doubted::Restored,
+            _ => Doubted::Repaired,
         };
-        let reaches = reaches.into_iter().chain(orphaned).min();
+        // Where nothing is left, the texts show at least that there was something.
+        let reaches = self
+            .before_damage
+            .or(oldest_text)
+            .into_iter()
+            .chain(orphaned)
+            .min();
         let reaches = reaches.and_then(|time| time.checked_sub(MARGIN).ok());
         let week = now.checked_sub(NEW_LOOKS_BACK).unwrap_or(now);
         let since = reaches.map_or(week, |time| time.min(week));
