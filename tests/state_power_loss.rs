@@ -27,12 +27,21 @@ use store_support::{attempt, bare, hash, holder, name, open, record, text};
 const MARK: &str = "run the writer";
 /// With this one it writes so much that the journal is written anew.
 const MUCH: &str = "write much";
+/// With this one it repairs the state.
+const REPAIR: &str = "repair";
 const SUBMISSIONS: u32 = 12;
 
 #[test]
 #[ignore = "runs as a child of the other tests"]
 fn writer_that_is_traced() {
     if !Path::new(MARK).exists() {
+        return;
+    }
+    if Path::new(REPAIR).exists() {
+        let lock = Lock::try_acquire(Path::new("state"), &holder()).unwrap();
+        let repair = Repair::examine(&lock).unwrap().unwrap();
+        repair.carry_out(&lock).unwrap();
+        println!("repaired");
         return;
     }
     let mut first = 0;
@@ -280,4 +289,57 @@ fn it_survives_one_while_the_state_is_made_or_written_anew() {
     let tally = many_times(&traced, 150);
     println!("{tally:?} over {} calls", traced.calls.len());
     assert_eq!(tally.damaged, 0, "a power loss should need no hands");
+}
+
+/// Damage in the middle, so that nothing but a repair mends it.
+fn damaged(folder: &Path) {
+    unbound(folder);
+    let mut state = open(&folder.join("state")).unwrap();
+    for n in 0..SUBMISSIONS {
+        let batch = [record(n), Entry::Attempt(attempt(n, Phase::Submitted))];
+        state.append(&batch).unwrap();
+    }
+    drop(state);
+    fs::remove_dir_all(folder.join("state/index")).unwrap();
+    let journal = folder.join("state/journal");
+    let mut bytes = fs::read(&journal).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(journal, bytes).unwrap();
+    fs::write(folder.join(REPAIR), "").unwrap();
+}
+
+#[test]
+fn it_survives_one_while_the_state_is_repaired() {
+    let Some(traced) = Traced::run(damaged) else {
+        return;
+    };
+    let (mut done, mut again) = (0, 0);
+    for seed in 0..150 {
+        let mut dice = Dice::new(seed);
+        let before = dice.below(traced.calls.len() + 1);
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("state");
+        traced.lose_power(before, &mut dice, &dir);
+        let lock = Lock::try_acquire(&dir, &holder()).unwrap();
+        match Repair::examine(&lock).unwrap() {
+            None => done += 1,
+            Some(repair) => {
+                again += 1;
+                repair.carry_out(&lock).unwrap();
+            }
+        }
+        drop(lock);
+        let recorded = open(&dir).unwrap().load().unwrap();
+        let lost = usize::try_from(SUBMISSIONS).unwrap() - recorded.attempts.len();
+        assert!(
+            lost <= 1 && recorded.records.len() + 1 >= recorded.attempts.len(),
+            "{seed}"
+        );
+        assert!(
+            recorded.vouch.is_some_and(|vouch| vouch.unproven.is_some()),
+            "{seed}"
+        );
+    }
+    assert!(done > 0 && again > 0, "{done} {again}");
 }

@@ -81,6 +81,11 @@ impl Disk {
     pub fn play(&mut self, call: &Call) {
         match call {
             Call::Write(inode, at, bytes) => self.change(*inode, Change::Write(*at, bytes.clone())),
+            Call::Copy(from, to, size) => {
+                let mut bytes = self.cached(*from);
+                bytes.truncate(*size);
+                self.change(*to, Change::Write(0, bytes));
+            }
             Call::Resize(inode, len) => self.change(*inode, Change::Resize(*len)),
             Call::Name(path, now) => self.pending.push(Naming {
                 path: path.clone(),
@@ -104,6 +109,16 @@ impl Disk {
             }
             Call::Say(_) => {}
         }
+    }
+
+    /// What the program sees in a file.
+    fn cached(&self, inode: Inode) -> Vec<u8> {
+        let file = self.files.get(&inode).cloned().unwrap_or_default();
+        let mut bytes = file.durable;
+        for change in &file.pending {
+            apply(&mut bytes, change);
+        }
+        bytes
     }
 
     fn change(&mut self, inode: Inode, change: Change) {

@@ -14,6 +14,8 @@ pub struct Inode {
 #[derive(Debug)]
 pub enum Call {
     Write(Inode, usize, Vec<u8>),
+    /// From the beginning of one file to that of another, so many bytes.
+    Copy(Inode, Inode, usize),
     Resize(Inode, usize),
     /// From now on this path is that file, or nothing.
     Name(PathBuf, Option<Inode>),
@@ -117,6 +119,7 @@ impl Follower<'_> {
                     open.position = usize::try_from(result).unwrap();
                 }
             }
+            "copy_file_range" => self.copied(number(0), number(2), result),
             "fsync" | "fdatasync" => self.sync(number(0)),
             "rename" => self.renamed(&text(arguments[0]), &text(arguments[1])),
             "renameat" | "renameat2" => self.renamed(&text(arguments[1]), &text(arguments[3])),
@@ -191,6 +194,16 @@ impl Follower<'_> {
             open.position += data.len();
         }
         self.calls.push(Call::Write(open.inode, start, data));
+    }
+
+    fn copied(&mut self, from: i64, to: i64, size: i64) {
+        let (Some(from), Some(to)) = (self.open.get(&from), self.open.get(&to)) else {
+            return;
+        };
+        let (from, to, size) = (from.inode, to.inode, usize::try_from(size).unwrap());
+        if size > 0 {
+            self.calls.push(Call::Copy(from, to, size));
+        }
     }
 
     fn sync(&mut self, descriptor: i64) {
