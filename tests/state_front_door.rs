@@ -214,6 +214,21 @@ fn a_truncated_journal() {
 }
 
 #[test]
+fn a_truncated_journal_without_its_index() {
+    let made = Made::new();
+    let bytes = made.bytes();
+    fs::write(made.journal(), &bytes[..line(&bytes, 12)]).unwrap();
+    fs::remove_dir_all(made.dir().join("index")).unwrap();
+    let ran = made.expect(0, &["refresh"]);
+    assert!(ran.stderr.contains("this state is a copy"), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("it may not know of what was submitted since")
+    );
+    assert_eq!(made.unproven(), Some(Doubted::Restored));
+}
+
+#[test]
 fn a_missing_journal() {
     let made = Made::new();
     fs::remove_file(made.journal()).unwrap();

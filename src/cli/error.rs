@@ -95,6 +95,10 @@ impl From<StateError> for CliError {
 
 fn state_hint(error: &StateError) -> Option<&'static str> {
     match error {
+        StateError::Damaged { path, .. } if path.iter().any(|part| part == "sandbox") => Some(
+            "nothing is paid for meanwhile: run `reconcile state repair`, with --sandbox if this is \
+             the rehearsal's state; it keeps what can be read and a copy of the rest",
+        ),
         StateError::Damaged { .. } => Some(
             "nothing is paid for meanwhile: put the state directory back from a backup, or run \
              `reconcile state repair`, which keeps what can be read and a copy of the rest",

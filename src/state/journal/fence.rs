@@ -6,6 +6,7 @@
 //! that is there speaks of this very journal, whatever crashed; where there is none, nothing is said.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -71,12 +72,20 @@ impl Fence {
         if self.is_up && self.note(journal).is_some() {
             return;
         }
-        let note = note_of(journal).ok();
+        // Its times need not be on the disk, though its bytes are.
+        let synced = journal.file.sync_all().ok();
+        let note = synced.and_then(|()| note_of(journal).ok());
         let note = note.and_then(|note| serde_json::to_vec(&note).ok());
-        let written = note.is_some_and(|note| fs::write(&self.path, note).is_ok());
+        let written = note.is_some_and(|note| self.write(&note).is_ok());
         if !written {
             let _ = fs::remove_file(&self.path);
         }
+    }
+
+    fn write(&self, note: &[u8]) -> io::Result<()> {
+        let mut options = disk::options();
+        let options = options.write(true).create(true).truncate(true);
+        options.open(&self.path)?.write_all(note)
     }
 }
 
