@@ -8,12 +8,16 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use reconcile::state::{
     Entry, Lock, Phase, ReadState, Repair, StateError, WriteState, open_reader,
 };
 use store_support::{attempt, bare, hash, holder, name, open, record, text};
 use tempfile::TempDir;
+
+/// A process that is only just being started by another test holds every open lock for a moment.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// A small file system of its own.
 struct Mount {
@@ -153,6 +157,7 @@ fn a_write_that_fails_ends_writing_until_it_is_opened_again(mount: &Mount) {
 
 #[test]
 fn on_a_full_disk_answers_have_their_room_ahead_of_the_journal() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(mount) = Mount::tmpfs() {
         assert!(!what_was_reserved_can_be_written(&mount));
         a_write_that_fails_ends_writing_until_it_is_opened_again(&mount);
@@ -161,6 +166,7 @@ fn on_a_full_disk_answers_have_their_room_ahead_of_the_journal() {
 
 #[test]
 fn on_a_full_disk_that_cannot_allocate_ahead_answers_have_the_room_of_a_spare_file() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(mount) = Mount::ext2() {
         assert!(what_was_reserved_can_be_written(&mount));
         a_write_that_fails_ends_writing_until_it_is_opened_again(&mount);
@@ -198,6 +204,7 @@ fn superseded(dir: &Path) {
 
 #[test]
 fn on_a_full_disk_a_journal_that_cannot_be_written_anew_stays() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut written_anew = 0;
     for left in LEFT {
         let Some(mount) = Mount::tmpfs() else { return };
@@ -228,6 +235,7 @@ fn on_a_full_disk_a_journal_that_cannot_be_written_anew_stays() {
 
 #[test]
 fn on_a_full_disk_a_repair_changes_nothing_or_everything() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut repaired = 0;
     for left in LEFT {
         let Some(mount) = Mount::tmpfs() else { return };

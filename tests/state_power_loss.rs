@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use power_loss::trace::{self, CALLS, Call, Inode};
 use power_loss::{Dice, Disk};
@@ -69,6 +70,9 @@ fn submit(numbers: std::ops::Range<u32>) {
         }
     }
 }
+
+/// A process that is only just being started by another test holds every open lock for a moment.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// What the writer did, and what the folder held before.
 struct Traced {
@@ -264,6 +268,7 @@ fn unbound(folder: &Path) {
 
 #[test]
 fn what_was_acknowledged_survives_a_power_loss_at_any_moment() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(traced) = Traced::run(unbound) else {
         return;
     };
@@ -275,6 +280,7 @@ fn what_was_acknowledged_survives_a_power_loss_at_any_moment() {
 
 #[test]
 fn it_survives_one_while_the_state_is_made_or_written_anew() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let much = |folder: &Path| fs::write(folder.join(MUCH), "").unwrap();
     let Some(traced) = Traced::run(much) else {
         return;
@@ -311,6 +317,7 @@ fn damaged(folder: &Path) {
 
 #[test]
 fn it_survives_one_while_the_state_is_repaired() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(traced) = Traced::run(damaged) else {
         return;
     };
