@@ -62,7 +62,7 @@ impl Index {
             Ok(Some(view)) => {
                 check_not_older(view.place(), journal)?;
                 if is_of_the_one_before(view.place(), journal) {
-                    drop(view);
+                    view.leak();
                     self.remove();
                     return Ok(None);
                 }
@@ -78,7 +78,10 @@ impl Index {
     pub fn restart(&mut self, journal: &mut JournalWriter) -> Result<(), StateError> {
         self.pending.clear();
         self.last = None;
-        self.view = None;
+        // Closing it would make sled write into the folder that the next one is made in.
+        if let Some(view) = self.view.take() {
+            view.leak();
+        }
         self.remove();
         self.begin(journal.journal());
         self.catch_up(journal)
