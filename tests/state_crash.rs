@@ -10,6 +10,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reconcile::state::{Entry, Phase, ReadState as _, Recorded, WriteState as _, open_reader};
@@ -20,12 +21,17 @@ const LONGEST: u64 = 100_000;
 
 /// Only with this file beside it does the writer run.
 const MARK: &str = "run the writer";
+/// With this one it does little but have its journal written anew.
+const ANEW: &str = "write anew";
 
 #[test]
 #[ignore = "runs as a child of the other test"]
 fn writer_that_gets_killed() {
     if !Path::new(MARK).exists() {
         return;
+    }
+    while Path::new(ANEW).exists() {
+        write_anew();
     }
     let mut state = open(Path::new("state")).unwrap();
     let first = u32::try_from(state.load().unwrap().records.len()).unwrap();
@@ -40,6 +46,20 @@ fn writer_that_gets_killed() {
         println!("answer {n}");
     }
 }
+
+/// One more submission, and so much that is superseded that the next one to open has enough of it.
+fn write_anew() {
+    let mut state = open(Path::new("state")).unwrap();
+    let n = u32::try_from(state.load().unwrap().records.len()).unwrap();
+    let intent = Entry::Attempt(bare(n, 1, Phase::Submitting));
+    state.append(&[record(n), intent]).unwrap();
+    println!("intent {n}");
+    let again: Vec<_> = (0..5_000).map(|_| record(n)).collect();
+    state.append(&again).unwrap();
+}
+
+/// Two at once would kill each other's writers before they have begun.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn start(folder: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
@@ -83,6 +103,7 @@ impl Acknowledged {
             assert_eq!(recorded.attempts_of(&hash(*n))[0].phase, Phase::Submitted);
         }
         assert_eq!(recorded.records.len(), recorded.attempts.len());
+        assert_eq!(recorded.vouch, None, "a crash is no reason for a doubt");
     }
 }
 
@@ -103,6 +124,7 @@ fn run_and_kill(folder: &Path, moment: Duration) -> String {
 
 #[test]
 fn what_was_acknowledged_survives_a_kill_at_any_moment() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(MARK), "").unwrap();
     let dir = folder.path().join("state");
@@ -119,6 +141,27 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     let (intents, answers) = (acknowledged.intents.len(), acknowledged.answers.len());
     assert!(answers > 0, "no round came as far as an answer");
     println!("{intents} intents and {answers} answers over {ROUNDS} kills");
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill_while_the_journal_is_written_anew() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(MARK), "").unwrap();
+    std::fs::write(folder.path().join(ANEW), "").unwrap();
+    let dir = folder.path().join("state");
+    let mut acknowledged = Acknowledged::default();
+    for round in 0..ROUNDS / 2 {
+        let micros = RandomState::new().hash_one(round) % (3 * LONGEST);
+        acknowledged.note(&run_and_kill(folder.path(), Duration::from_micros(micros)));
+        let recorded = open_reader(&dir).unwrap().load().unwrap();
+        acknowledged.check(&recorded);
+        if round % 8 == 0 {
+            assert!(open(&dir).unwrap().load().unwrap() == recorded);
+        }
+    }
+    assert!(acknowledged.intents.len() > 3, "no round came as far");
+    println!("{} intents", acknowledged.intents.len());
 }
 
 fn check_as_writer(dir: &Path, recorded: &Recorded, acknowledged: &Acknowledged) {

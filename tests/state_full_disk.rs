@@ -8,10 +8,16 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
-use reconcile::state::{Entry, Phase, ReadState, StateError, WriteState, open_reader};
-use store_support::{attempt, bare, hash, name, open, record, text};
+use reconcile::state::{
+    Entry, Lock, Phase, ReadState, Repair, StateError, WriteState, open_reader,
+};
+use store_support::{attempt, bare, hash, holder, name, open, record, text};
 use tempfile::TempDir;
+
+/// A process that is only just being started by another test holds every open lock for a moment.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// A small file system of its own.
 struct Mount {
@@ -50,6 +56,14 @@ impl Mount {
 
     fn filler(&self) -> PathBuf {
         self.folder.path().join("filler")
+    }
+
+    /// Leaves about so many bytes.
+    fn fill_but(&self, bytes: usize) {
+        self.fill();
+        let filler = File::options().write(true).open(self.filler()).unwrap();
+        let len = filler.metadata().unwrap().len();
+        filler.set_len(len.saturating_sub(bytes as u64)).unwrap();
     }
 
     fn fill(&self) {
@@ -143,6 +157,7 @@ fn a_write_that_fails_ends_writing_until_it_is_opened_again(mount: &Mount) {
 
 #[test]
 fn on_a_full_disk_answers_have_their_room_ahead_of_the_journal() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(mount) = Mount::tmpfs() {
         assert!(!what_was_reserved_can_be_written(&mount));
         a_write_that_fails_ends_writing_until_it_is_opened_again(&mount);
@@ -151,8 +166,112 @@ fn on_a_full_disk_answers_have_their_room_ahead_of_the_journal() {
 
 #[test]
 fn on_a_full_disk_that_cannot_allocate_ahead_answers_have_the_room_of_a_spare_file() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(mount) = Mount::ext2() {
         assert!(what_was_reserved_can_be_written(&mount));
         a_write_that_fails_ends_writing_until_it_is_opened_again(&mount);
     }
+}
+
+/// How much is left, from nothing to enough.
+const LEFT: [usize; 12] = [
+    0,
+    4 << 10,
+    8 << 10,
+    12 << 10,
+    16 << 10,
+    24 << 10,
+    32 << 10,
+    64 << 10,
+    128 << 10,
+    256 << 10,
+    640 << 10,
+    1600 << 10,
+];
+
+/// Writes the same names over and over, until the journal is due to be written anew.
+fn superseded(dir: &Path) {
+    let mut state = open(dir).unwrap();
+    for n in 0..40 {
+        state.append(&intent(n)).unwrap();
+        state.append(&answer(n)).unwrap();
+    }
+    let again: Vec<_> = (0..300).map(|n| record(n % 40)).collect();
+    while fs::metadata(dir.join("journal")).unwrap().len() <= 1 << 20 {
+        state.append(&again).unwrap();
+    }
+}
+
+#[test]
+fn on_a_full_disk_a_journal_that_cannot_be_written_anew_stays() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut written_anew = 0;
+    for left in LEFT {
+        let Some(mount) = Mount::tmpfs() else { return };
+        let dir = mount.dir();
+        superseded(&dir);
+        let before = open_reader(&dir).unwrap().load().unwrap();
+        let large = fs::metadata(dir.join("journal")).unwrap().len();
+        mount.fill_but(left);
+        match open(&dir) {
+            Ok(state) => assert!(state.load().unwrap() == before, "{left}"),
+            Err(error) => assert!(matches!(error, StateError::Io { .. }), "{left}: {error}"),
+        }
+        assert!(
+            open_reader(&dir).unwrap().load().unwrap() == before,
+            "{left}"
+        );
+        assert!(!dir.join("journal.new").exists(), "{left}");
+        let len = fs::metadata(dir.join("journal")).unwrap().len();
+        written_anew += usize::from(len < large);
+        fs::remove_file(mount.filler()).unwrap();
+        let mut state = open(&dir).unwrap();
+        assert!(state.load().unwrap() == before, "{left}");
+        state.append(&[record(99)]).unwrap();
+        assert!(state.load().unwrap().vouch.is_none());
+    }
+    assert!((1..LEFT.len()).contains(&written_anew), "{written_anew}");
+}
+
+#[test]
+fn on_a_full_disk_a_repair_changes_nothing_or_everything() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut repaired = 0;
+    for left in LEFT {
+        let Some(mount) = Mount::tmpfs() else { return };
+        let dir = mount.dir();
+        superseded(&dir);
+        let mut bytes = fs::read(dir.join("journal")).unwrap();
+        let damaged = bytes.len() / 2;
+        bytes[damaged..damaged + 700].fill(0);
+        fs::write(dir.join("journal"), &bytes).unwrap();
+        mount.fill_but(left);
+        let lock = Lock::try_acquire(&dir, &holder()).unwrap();
+        let repair = Repair::examine(&lock).unwrap().unwrap();
+        match repair.carry_out(&lock) {
+            Ok(aside) => {
+                assert!(fs::read(aside.join("journal")).unwrap() == bytes, "{left}");
+                let found = open_reader(&dir).unwrap().load().unwrap();
+                assert_eq!(
+                    (found.records.len(), found.attempts.len()),
+                    (40, 40),
+                    "{left}"
+                );
+                assert!(found.vouch.is_some());
+                repaired += 1;
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("cannot"), "{left}: {error}");
+                assert!(fs::read(dir.join("journal")).unwrap() == bytes, "{left}");
+                fs::remove_file(mount.filler()).unwrap();
+                Repair::examine(&lock)
+                    .unwrap()
+                    .unwrap()
+                    .carry_out(&lock)
+                    .unwrap();
+            }
+        }
+        assert!(Repair::examine(&lock).unwrap().is_none(), "{left}");
+    }
+    assert!((1..LEFT.len()).contains(&repaired), "{repaired}");
 }

@@ -95,9 +95,13 @@ impl From<StateError> for CliError {
 
 fn state_hint(error: &StateError) -> Option<&'static str> {
     match error {
+        StateError::Damaged { path, .. } if path.iter().any(|part| part == "sandbox") => Some(
+            "nothing is paid for meanwhile: run `reconcile state repair`, with --sandbox if this is \
+             the rehearsal's state; it keeps what can be read and a copy of the rest",
+        ),
         StateError::Damaged { .. } => Some(
-            "nothing is sent on doubtful ground: put back a copy of the state directory from a \
-             backup; keep the damaged one, it still holds what could be read",
+            "nothing is paid for meanwhile: put the state directory back from a backup, or run \
+             `reconcile state repair`, which keeps what can be read and a copy of the rest",
         ),
         StateError::NewerFormat { .. } => {
             Some("update reconcile to the version that wrote this state")

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::env;
 use super::error::CliError;
 use crate::output::{escape, short_duration};
-use crate::state::{EmbeddedState, Holder, Ledger, Lock, LockError, StateError};
+use crate::state::{EmbeddedState, Holder, Ledger, Lock, StateError};
 
 /// Takes the lock, waiting for another writer at most `timeout`, and opens the state.
 pub(super) fn open_ledger(
@@ -16,17 +16,17 @@ pub(super) fn open_ledger(
     command: &str,
     timeout: Duration,
 ) -> Result<Ledger, CliError> {
-    let lock = take_lock(context, dir, command, timeout).map_err(StateError::from)?;
+    let lock = take_lock(context, dir, command, timeout)?;
     let state = EmbeddedState::open(dir, lock)?;
     Ok(Ledger::open(Box::new(state))?)
 }
 
-fn take_lock(
+pub(super) fn take_lock(
     context: &Context,
     dir: &Path,
     command: &str,
     timeout: Duration,
-) -> Result<Lock, LockError> {
+) -> Result<Lock, StateError> {
     let holder = Holder {
         pid: std::process::id(),
         host: env::host(),
@@ -40,5 +40,11 @@ fn take_lock(
             escape(&other.to_string())
         ));
     };
-    Lock::acquire(dir, &holder, timeout, std::thread::sleep, on_wait)
+    Ok(Lock::acquire(
+        dir,
+        &holder,
+        timeout,
+        std::thread::sleep,
+        on_wait,
+    )?)
 }

@@ -8,7 +8,9 @@ use super::index::Index;
 use super::journal::JournalWriter;
 use super::lock::Lock;
 use super::objects::Objects;
-use super::{Entry, Phase, ReadState, Recorded, StateError, WriteState, disk, reader};
+use super::{
+    Doubted, Entry, Phase, ReadState, Recorded, StateError, WriteState, disk, reader, rewrite,
+};
 use crate::video::VideoHash;
 
 /// What one submission may take: an intent and an answer, each an attempt and a record.
@@ -22,7 +24,7 @@ pub struct EmbeddedState {
     objects: Objects,
     /// Intents written through this value whose answers are still to come.
     unanswered: HashSet<(VideoHash, u32)>,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl EmbeddedState {
@@ -40,13 +42,33 @@ impl EmbeddedState {
         }
         let mut journal = JournalWriter::open(dir)?;
         let index = Index::open(dir, &mut journal)?;
-        Ok(Self {
+        let mut state = Self {
             index: Mutex::new(index),
             journal,
             objects,
             unanswered: HashSet::new(),
-            _lock: lock,
-        })
+            lock,
+        };
+        state.write_anew_if_needed()?;
+        Ok(state)
+    }
+
+    fn write_anew_if_needed(&mut self) -> Result<(), StateError> {
+        let journal = self.journal.journal();
+        let doubted = match self.journal.is_torn() {
+            true => Some(Doubted::Repaired),
+            false => self.journal.is_foreign().then_some(Doubted::Restored),
+        };
+        let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let rewrite = match doubted {
+            Some(cause) => rewrite::doubting(self.lock.dir(), journal, cause, self.lock.since())?,
+            None => match rewrite::compacting(self.lock.dir(), journal, index.live())? {
+                Some(rewrite) => rewrite,
+                None => return Ok(()),
+            },
+        };
+        self.journal.replace(self.lock.dir(), rewrite)?;
+        index.restart(&mut self.journal)
     }
 
     fn note_answers(&mut self, entries: &[Entry]) {

@@ -35,6 +35,7 @@ pub struct Holder {
 #[derive(Debug)]
 pub struct Lock {
     dir: PathBuf,
+    since: Timestamp,
     _file: File,
 }
 
@@ -56,8 +57,11 @@ impl Lock {
     /// Takes the lock or says who has it. Makes the directory if it is missing.
     pub fn try_acquire(dir: &Path, holder: &Holder) -> Result<Self, LockError> {
         let file = try_lock(dir, WRITING, holder)?;
-        let dir = dir.into();
-        Ok(Self { dir, _file: file })
+        Ok(Self {
+            dir: dir.into(),
+            since: holder.since,
+            _file: file,
+        })
     }
 
     /// Takes the lock, waiting for up to `timeout`. Calls `on_wait` with the holder when it begins
@@ -84,6 +88,12 @@ impl Lock {
             sleep(pause);
             left -= pause;
         }
+    }
+
+    /// When its holder began.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.since
     }
 
     /// The directory it is for.

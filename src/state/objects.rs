@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::StateError;
 use super::disk::{self, damaged, io_error};
 use crate::video::VideoHash;
@@ -42,6 +44,69 @@ impl Objects {
             Ok(text) if VideoHash::of_canonical(&text) == *hash => Ok(Some(text)),
             _ => Err(damaged(&path, 0, "the text is not the one of its hash")),
         }
+    }
+
+    /// The hashes of the texts that are there, whatever they hold.
+    fn all(&self) -> Result<Vec<VideoHash>, StateError> {
+        let failed = || io_error("read", &self.folder);
+        let mut all = Vec::new();
+        if !self.exist() {
+            return Ok(all);
+        }
+        for folder in fs::read_dir(&self.folder).map_err(failed())? {
+            let folder = folder.map_err(failed())?;
+            if !folder.file_type().map_err(failed())?.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(folder.path()).map_err(failed())? {
+                let file = file.map_err(failed())?.file_name();
+                let (folder, file) = (folder.file_name(), file.to_string_lossy());
+                let hex = format!(
+                    "{}{}",
+                    folder.to_string_lossy(),
+                    file.trim_end_matches(".json")
+                );
+                all.extend(hex.parse::<VideoHash>());
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// Those whose text is not the one of their hash.
+    pub fn broken(&self) -> Result<Vec<VideoHash>, StateError> {
+        let mut broken = Vec::new();
+        for hash in self.all()? {
+            match self.get(&hash) {
+                Ok(_) => {}
+                Err(StateError::Damaged { .. }) => broken.push(hash),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(broken)
+    }
+
+    /// Moves texts into another folder.
+    pub fn move_away(&self, hashes: &[VideoHash], to: &Path) -> Result<(), StateError> {
+        if hashes.is_empty() {
+            return Ok(());
+        }
+        let to = to.join(FOLDER);
+        disk::create_dir(&to)?;
+        for hash in hashes {
+            let path = self.path(hash);
+            fs::rename(&path, to.join(format!("{hash}.json"))).map_err(io_error("move", &path))?;
+            path.parent().map_or(Ok(()), disk::sync_dir)?;
+        }
+        disk::sync_dir(&to)
+    }
+
+    /// When the first text was written, as far as the files tell.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        let all = self.all().ok()?;
+        let modified = |hash| fs::metadata(self.path(hash)).ok()?.modified().ok();
+        let oldest = all.iter().filter_map(modified).min()?;
+        Timestamp::try_from(oldest).ok()
     }
 
     /// Makes a text durable. One that is there already is made sure of, but not written again; a

@@ -22,7 +22,9 @@ pub struct Recorded {
 }
 
 /// How far back a state that has just begun looks for submissions it may have forgotten.
-const NEW_LOOKS_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(super) const NEW_LOOKS_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long before the newest entry what is missing may have begun.
+pub(super) const MARGIN: SignedDuration = SignedDuration::from_mins(15);
 
 impl Recorded {
     /// Applies one entry. The order of entries of one key matters, that of different keys does not.
@@ -122,6 +124,55 @@ impl Recorded {
                 since: now.saturating_sub(NEW_LOOKS_BACK).unwrap_or(now),
             }),
         }
+    }
+
+    /// The latest time any entry speaks of.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.times().max()
+    }
+
+    /// The earliest one.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.times().min()
+    }
+
+    fn times(&self) -> impl Iterator<Item = Timestamp> {
+        let attempts = self.attempts.values().flatten();
+        let attempts = attempts.flat_map(|a| [Some(a.intent_at), a.answered_at]);
+        attempts
+            .flatten()
+            .chain(self.records.values().map(|record| record.since))
+            .chain(self.assets.values().map(|asset| asset.uploaded_at))
+            .chain(self.runs.values().map(|run| run.at))
+            .chain(self.account.iter().map(|account| account.since))
+            .chain(self.vouch.iter().map(|vouch| vouch.at))
+    }
+
+    /// The vouch of a state that lost what was written last: later than anything it knows, but for
+    /// a margin. One that knows of no time is as good as new, and needs none.
+    pub(super) fn doubt_the_last(&self, cause: Doubted, at: Option<Timestamp>) -> Option<Vouch> {
+        let newest = self.newest()?;
+        let at = at.unwrap_or(newest);
+        let since = newest.min(at).saturating_sub(MARGIN).ok()?;
+        let since = since.saturating_sub(self.ahead_of_heygen()).ok()?;
+        Some(self.doubted_since(cause, since, at))
+    }
+
+    /// What was doubted before stays so.
+    pub(super) fn doubted_since(&self, cause: Doubted, since: Timestamp, at: Timestamp) -> Vouch {
+        let before = self.vouch.as_ref().and_then(|vouch| vouch.unproven);
+        let since = before.map_or(since, |before| since.min(before.since));
+        let unproven = Some(Unproven { cause, since });
+        Vouch { at, unproven }
+    }
+
+    /// The most our clock was ever seen to be ahead.
+    fn ahead_of_heygen(&self) -> SignedDuration {
+        let attempts = self.attempts.values().flatten();
+        let ahead = attempts.filter_map(|a| Some(a.intent_at.duration_since(a.intent_at_heygen?)));
+        ahead.max().unwrap_or_default().max(SignedDuration::ZERO)
     }
 
     /// The finished video a name has: that of its hash, or else the one it showed before.

@@ -16,6 +16,8 @@ pub(in crate::cli) struct StateArgs {
 pub(in crate::cli) enum StateCommand {
     /// Decide by hand what an attempt with an unknown outcome came to
     Settle(SettleArgs),
+    /// Mend a damaged state: keep what can be read, say what is lost, copy the rest aside
+    Repair(RepairArgs),
 }
 
 /// What every command that changes the state takes.
@@ -30,6 +32,12 @@ pub(in crate::cli) struct ChangeArgs {
     /// How long to wait for another writer
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     pub(super) lock_timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RepairArgs {
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! `reconcile state`: the record, for the rare day that needs hands.
 
 mod args;
+mod repair;
 mod settle;
 
 use super::context::Context;
@@ -12,6 +13,7 @@ use args::StateCommand;
 pub(super) fn run(context: &Context, args: &StateArgs) -> Result<Exit, CliError> {
     context.refuse_github()?;
     match &args.command {
+        StateCommand::Repair(args) => repair::run(context, args),
         StateCommand::Settle(args) => settle::run(context, args),
     }
 }

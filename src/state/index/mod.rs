@@ -4,6 +4,7 @@
 //! doubt it is thrown away and built anew. Decides when to trust it; how it is kept is
 //! [`view`]'s part.
 
+mod snapshot;
 mod view;
 
 use std::collections::HashMap;
@@ -13,9 +14,12 @@ use super::disk::{self, damaged};
 use super::journal::{Journal, JournalWriter, Line, Spot};
 use super::key::Keyed;
 use super::{Entry, Recorded, StateError};
-use view::{Change, Doubt, Place, View};
+use view::{Change, Doubt, View};
 
-const FOLDER: &str = "index";
+pub(super) use snapshot::{copy, is_ahead, place};
+pub(super) use view::Place;
+
+pub(super) const FOLDER: &str = "index";
 const APPLIED_AT_A_TIME: usize = 4096;
 
 /// A view that can be trusted, or none.
@@ -55,15 +59,41 @@ impl Index {
                 check_not_cut(view.place(), journal)?;
                 return Ok(Some(view));
             }
-            Ok(Some(_)) => Doubt::Wrong("it belongs to another journal"),
+            Ok(Some(view)) => {
+                check_not_older(view.place(), journal)?;
+                if is_of_the_one_before(view.place(), journal) {
+                    view.leak();
+                    self.remove();
+                    return Ok(None);
+                }
+                Doubt::Wrong("it belongs to another journal")
+            }
             Err(doubt) => doubt,
         };
         self.distrust(&doubt);
         Ok(None)
     }
 
+    /// Begins anew with a journal that took the place of the one before.
+    pub fn restart(&mut self, journal: &mut JournalWriter) -> Result<(), StateError> {
+        self.pending.clear();
+        self.last = None;
+        // Closing it would make sled write into the folder that the next one is made in.
+        if let Some(view) = self.view.take() {
+            view.leak();
+        }
+        self.remove();
+        self.begin(journal.journal());
+        self.catch_up(journal)
+    }
+
+    /// How many bytes of the journal count, about; `None` when only the journal can tell.
+    pub fn live(&self) -> Option<u64> {
+        self.view.as_ref().map(View::live)
+    }
+
     fn begin(&mut self, journal: &Journal) {
-        match View::create(&self.folder, journal.id()) {
+        match View::create(&self.folder, journal) {
             Ok(view) => self.view = Some(view),
             Err(doubt) => self.distrust(&doubt),
         }
@@ -78,7 +108,7 @@ impl Index {
             behind.extend(changes(lines));
             Ok(())
         })?;
-        journal.resume(from, extent)?;
+        journal.resume(from, &extent)?;
         // Neighbours share sled's pages.
         behind.sort_unstable_by_key(|change| change.key);
         for portion in behind.chunks(APPLIED_AT_A_TIME) {
@@ -146,6 +176,10 @@ impl Index {
         if let Some(view) = self.view.take() {
             view.leak();
         }
+        self.remove();
+    }
+
+    fn remove(&self) {
         if let Err(e) = disk::remove_all(&self.folder) {
             tracing::warn!("{e}");
         }
@@ -169,6 +203,20 @@ fn check_not_cut(place: &Place, journal: &Journal) -> Result<(), StateError> {
     }
     let what = "the index knows of an entry here that is missing: the journal was cut, or an older copy took its place";
     Err(damaged(journal.path(), last.offset, what))
+}
+
+/// An index of a journal that was written later than this one shows the same.
+fn check_not_older(place: &Place, journal: &Journal) -> Result<(), StateError> {
+    if place.rewritten <= journal.lineage().rewritten {
+        return Ok(());
+    }
+    let what = "the index belongs to a later journal: an older copy took its place";
+    Err(damaged(journal.path(), 0, what))
+}
+
+/// A crash came between putting the new journal in place and building its index.
+fn is_of_the_one_before(place: &Place, journal: &Journal) -> bool {
+    journal.lineage().after.as_deref() == Some(&place.journal)
 }
 
 /// What lines mean for the index.

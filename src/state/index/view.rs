@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::state::StateError;
-use crate::state::journal::Spot;
-use crate::state::key::Keyed;
+use crate::state::journal::{Journal, Spot};
+use crate::state::key::{Key, Keyed};
 
 /// Shorter than every key of an entry.
 const SEAL: &[u8] = b"\0seal";
@@ -35,8 +35,11 @@ pub(super) enum Doubt {
 
 /// How much of which journal is in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(in crate::state) struct Place {
     pub journal: String,
+    /// How often that journal had been written anew.
+    #[serde(default)]
+    pub rewritten: u64,
     /// The last line taken in.
     pub last: Option<Spot>,
 }
@@ -46,6 +49,8 @@ pub(super) struct Place {
 pub(super) struct Change {
     pub key: [u8; 16],
     spot: Option<[u8; 16]>,
+    /// A run's line is not counted as needed: most are left out when the journal is written anew.
+    counts: bool,
 }
 
 impl Change {
@@ -53,6 +58,7 @@ impl Change {
         Self {
             key: digest(keyed.key.to_string().as_bytes()),
             spot: (!keyed.removes).then(|| spot.to_bytes()),
+            counts: !matches!(keyed.key, Key::Run(_)),
         }
     }
 }
@@ -68,6 +74,9 @@ struct Sum {
 struct Seal {
     place: Place,
     sum: Sum,
+    /// Bytes of the lines that count, about.
+    #[serde(default)]
+    live: u64,
 }
 
 #[derive(Debug)]
@@ -96,16 +105,21 @@ impl View {
     }
 
     /// Makes an empty one.
-    pub fn create(folder: &Path, journal: &str) -> Result<Self, Doubt> {
+    pub fn create(folder: &Path, journal: &Journal) -> Result<Self, Doubt> {
         let db = guarded(|| config(folder).open())?;
         let place = Place {
-            journal: journal.into(),
+            journal: journal.id().into(),
+            rewritten: journal.lineage().rewritten,
             last: None,
         };
         let sum = Sum::default();
         let mut view = Self {
             db: Some(db),
-            seal: Seal { place, sum },
+            seal: Seal {
+                place,
+                sum,
+                live: 0,
+            },
         };
         view.apply(&[], None)?;
         Ok(view)
@@ -119,19 +133,26 @@ impl View {
         &self.seal.place
     }
 
+    /// How many bytes of the journal count, about.
+    pub fn live(&self) -> u64 {
+        self.seal.live
+    }
+
     /// Applies changes of different keys all together. Until `last` is told they may be applied once
     /// more.
     pub fn apply(&mut self, changes: &[Change], last: Option<Spot>) -> Result<(), Doubt> {
         let mut seal = self.seal.clone();
         let db = self.db()?;
         let mut batch = sled::Batch::default();
-        for Change { key, spot } in changes {
+        for Change { key, spot, counts } in changes {
             if let Some(old) = guarded(|| db.get(key))? {
                 seal.sum.subtract(key, &old);
+                seal.live = seal.live.saturating_sub(size(&old, *counts));
             }
             match spot {
                 Some(spot) => {
                     seal.sum.add(key, spot);
+                    seal.live += size(spot, *counts);
                     batch.insert(key, spot);
                 }
                 None => batch.remove(key),
@@ -193,6 +214,11 @@ fn config(folder: &Path) -> sled::Config {
         .path(folder)
         .cache_capacity(CACHE)
         .flush_every_ms(None)
+}
+
+fn size(spot: &[u8], counts: bool) -> u64 {
+    let spot = Spot::from_bytes(spot).filter(|_| counts);
+    spot.map_or(0, |spot| u64::from(spot.len) + 1)
 }
 
 /// A snapshot that a killed process was writing stops sled from opening; without it, all is well.

@@ -4,14 +4,25 @@
 //! lines are marked, and a reader leaves out what comes after the last complete batch. Anything
 //! else that is not as it was written is damage, and is told with its place; nothing is skipped.
 
+mod anew;
 mod backward;
+mod fence;
+mod file_id;
 mod frame;
+mod live;
 mod pick;
 mod room;
+mod salvage;
 mod scan;
+mod tail;
+mod torn;
 mod writer;
 
+pub(super) use anew::NewJournal;
+pub(super) use frame::Lineage;
+pub(super) use live::Live;
 pub(super) use pick::Spot;
+pub(super) use salvage::{Salvage, salvage};
 pub(super) use scan::{Extent, Line};
 pub(super) use writer::JournalWriter;
 
@@ -20,10 +31,11 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, damaged, io_error};
-use super::{Entry, Recorded, StateError};
+use super::{Doubted, Entry, Recorded, StateError};
+use file_id::FileId;
 use frame::{Frame, Header};
 
-const FILE: &str = "journal";
+pub(super) const FILE: &str = "journal";
 /// A header is far smaller.
 const MAX_HEADER: u64 = 4096;
 
@@ -32,7 +44,7 @@ const MAX_HEADER: u64 = 4096;
 pub(super) struct Journal {
     file: File,
     path: PathBuf,
-    id: String,
+    header: Header,
     frame: Frame,
     /// Where the first entry stands.
     start: u64,
@@ -53,11 +65,10 @@ impl Journal {
         let header = Header::decode(&line).map_err(|what| damaged(&path, 0, what))??;
         let frame = Frame::new(&header.id);
         let start = line.len() as u64 + 1;
-        let id = header.id;
         Ok(Some(Self {
             file,
             path,
-            id,
+            header,
             frame,
             start,
         }))
@@ -69,7 +80,30 @@ impl Journal {
 
     /// Of this very file; a journal that is written anew has another one.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.header.id
+    }
+
+    /// Where it comes from, if it was written anew.
+    pub fn lineage(&self) -> &Lineage {
+        &self.header.lineage
+    }
+
+    /// What a journal that is written anew from this one says about it.
+    pub fn next_lineage(&self) -> Lineage {
+        Lineage {
+            after: Some(self.id().to_owned()),
+            rewritten: self.lineage().rewritten + 1,
+            lines: 0,
+        }
+    }
+
+    /// Whether it stands in another file than it was written to: somebody put a copy there.
+    pub fn is_copy(&self) -> Result<bool, StateError> {
+        let Some(written_to) = &self.header.file else {
+            return Ok(false);
+        };
+        let found = FileId::of(&self.file).map_err(io_error("examine", &self.path))?;
+        Ok(!written_to.is(&found))
     }
 
     /// Where the first entry stands.
@@ -77,7 +111,7 @@ impl Journal {
         self.start
     }
 
-    fn len(&self) -> Result<u64, StateError> {
+    pub fn len(&self) -> Result<u64, StateError> {
         let metadata = self.file.metadata();
         Ok(metadata.map_err(io_error("examine", &self.path))?.len())
     }
@@ -86,7 +120,7 @@ impl Journal {
     pub fn load(&self) -> Result<Recorded, StateError> {
         let mut recorded = Recorded::default();
         let mut parsed = Vec::new();
-        self.scan(self.start, |lines| {
+        let extent = self.scan(self.start, |lines| {
             let (next, ()) = rayon::join(
                 || self.parse_latest(lines),
                 || fold(&mut recorded, std::mem::take(&mut parsed)),
@@ -95,7 +129,21 @@ impl Journal {
             Ok(())
         })?;
         fold(&mut recorded, parsed);
+        let doubted = self.doubted(&extent)?;
+        for json in extent.rescued.unwrap_or_default() {
+            recorded.put(scan::parse(&json).map_err(|e| damaged(&self.path, self.start, e))?);
+        }
+        let vouch = doubted.and_then(|cause| recorded.doubt_the_last(cause, None));
+        recorded.vouch = vouch.or(recorded.vouch);
         Ok(recorded)
+    }
+
+    /// Why it can't vouch for what was written last, if it can't: what the next writer will note.
+    fn doubted(&self, extent: &Extent) -> Result<Option<Doubted>, StateError> {
+        Ok(match &extent.rescued {
+            Some(_) => Some(Doubted::Repaired),
+            None => self.is_copy()?.then_some(Doubted::Restored),
+        })
     }
 }
 
@@ -112,4 +160,14 @@ fn first_line(file: &File) -> io::Result<Vec<u8>> {
     let end = head.iter().position(|b| *b == b'\n').unwrap_or(0);
     head.truncate(end);
     Ok(head)
+}
+
+/// The lines of a piece of the file, each with its newline if it has one, and where they begin.
+fn line_starts(start: u64, bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let mut offset = start;
+    bytes.split_inclusive(|b| *b == b'\n').map(move |line| {
+        let at = offset;
+        offset += line.len() as u64;
+        (at, line)
+    })
 }

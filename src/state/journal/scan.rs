@@ -28,12 +28,14 @@ pub(in crate::state) struct Line<'a> {
 }
 
 /// How far a journal was found to reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::state) struct Extent {
     /// The last line of the last batch that was written to its end; `None` when nothing was found. Writing goes on after it.
     pub last: Option<Spot>,
     /// The size of the file. What lies beyond `last` is torn: it was never acknowledged.
     pub len: u64,
+    /// What is intact of a last batch that can't be read as a whole; `None` when all can be read.
+    pub rescued: Option<Vec<String>>,
 }
 
 impl Journal {
@@ -46,7 +48,9 @@ impl Journal {
     ) -> Result<Extent, StateError> {
         let unreadable = || io_error("read", &self.path);
         let len = self.len()?;
-        let mut walk = Backward::new(&self.file, from, len).map_err(unreadable())?;
+        let tail = self.tail(from, len)?;
+        let end = tail.as_ref().map_or(len, |tail| tail.from);
+        let mut walk = Backward::new(&self.file, from, end).map_err(unreadable())?;
         let mut seen = Seen::default();
         let mut last = None;
         while let Some(block) = walk.next().map_err(unreadable())? {
@@ -58,7 +62,8 @@ impl Journal {
             seen.mark_latest(&mut lines);
             visit(&lines)?;
         }
-        Ok(Extent { last, len })
+        let rescued = tail.map(|tail| tail.rescued);
+        Ok(Extent { last, len, rescued })
     }
 
     fn check<'b>(&self, block: &Block<'b>, seen: &Seen) -> Result<Vec<Line<'b>>, StateError> {

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::frame::Header;
+use super::fence::Fence;
+use super::frame::Lineage;
 use super::room::Room;
-use super::{Extent, FILE, Journal, Spot};
+use super::{Extent, FILE, Journal, NewJournal, Spot, torn};
 use crate::state::disk::{self, damaged, io_error};
 use crate::state::{Entry, StateError};
 
@@ -18,6 +19,11 @@ pub(in crate::state) struct JournalWriter {
     end: u64,
     room: Room,
     poisoned: bool,
+    /// The last batch can't be read: it is still there, and nothing may follow it.
+    torn: bool,
+    fence: Fence,
+    /// Somebody put this file here, or changed it.
+    foreign: bool,
 }
 
 impl JournalWriter {
@@ -29,12 +35,30 @@ impl JournalWriter {
             Some(journal) => journal,
             None => create(dir, &options)?,
         };
+        let fence = Fence::new(dir);
         Ok(Self {
             end: journal.start,
+            foreign: journal.is_copy()? || fence.is_broken(&journal)?,
             journal,
             room: Room::new(dir),
             poisoned: false,
+            torn: false,
+            fence,
         })
+    }
+
+    /// Whether it is not the file, or not as long and untouched, as its last writer left it.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
+    /// Puts a journal of these lines in place of this one and goes on with it.
+    pub fn replace(&mut self, dir: &Path, new: NewJournal) -> Result<(), StateError> {
+        self.poisoned = true;
+        self.fence.take_down()?;
+        new.put_in_place()?;
+        *self = Self::open(dir)?;
+        Ok(())
     }
 
     pub fn journal(&self) -> &Journal {
@@ -43,31 +67,39 @@ impl JournalWriter {
 
     /// Goes on after what a scan from `from` found, and cuts off what a crash left behind it. A copy
     /// is kept, though nothing in it was ever acknowledged.
-    pub fn resume(&mut self, from: u64, found: Extent) -> Result<(), StateError> {
+    pub fn resume(&mut self, from: u64, found: &Extent) -> Result<(), StateError> {
         self.end = found.last.map_or(from, Spot::next);
         let size = found.len - self.end;
         if size == 0 {
             return Ok(());
         }
         let path = &self.journal.path;
-        let torn = self.keep_torn(found.len)?;
+        let bytes = self.journal.read(self.end, found.len)?;
+        let kept = torn::keep(path, self.end, &bytes)?;
+        let (path, kept) = (path.display(), kept.display());
+        if found.rescued.is_some() {
+            tracing::warn!("the last write to {path} can't be read; a copy is kept in {kept}");
+            self.torn = true;
+            self.poisoned = true;
+            return Ok(());
+        }
         tracing::warn!(
-            "the last write to {} was cut short; its {size} bytes are kept in {}",
-            path.display(),
-            torn.display(),
+            "the last write to {path} was cut short; its {size} bytes are kept in {kept}"
         );
+        self.cut()
+    }
+
+    fn cut(&mut self) -> Result<(), StateError> {
+        self.fence.take_down()?;
         let file = &self.journal.file;
         file.set_len(self.end)
             .and_then(|()| file.sync_all())
-            .map_err(io_error("cut", path))
+            .map_err(io_error("cut", &self.journal.path))
     }
 
-    fn keep_torn(&self, len: u64) -> Result<PathBuf, StateError> {
-        let bytes = self.journal.read(self.end, len)?;
-        let path = &self.journal.path;
-        let kept = path.with_file_name(format!("{FILE}.torn-{}", self.end));
-        disk::write_file(&kept, &path.with_file_name("journal.torn"), &bytes)?;
-        Ok(kept)
+    /// Whether the last batch can't be read. Only a journal that takes its place mends that.
+    pub fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// Writes a batch and waits until it is on the disk. Says where each line stands.
@@ -78,6 +110,7 @@ impl JournalWriter {
         let (bytes, lines) = self.encode(entries)?;
         self.poisoned = true;
         self.check_undisturbed()?;
+        self.fence.take_down()?;
         self.write(&bytes)?;
         self.poisoned = false;
         self.end += bytes.len() as u64;
@@ -131,17 +164,23 @@ impl JournalWriter {
         if self.poisoned {
             return Err(StateError::Poisoned);
         }
+        self.fence.take_down()?;
         let (file, path) = (&self.journal.file, &self.journal.path);
         self.room.reserve(file, path, self.end, bytes)
     }
 }
 
+impl Drop for JournalWriter {
+    fn drop(&mut self) {
+        if !self.poisoned {
+            self.fence.put_up(&self.journal);
+        }
+    }
+}
+
 fn create(dir: &Path, options: &std::fs::OpenOptions) -> Result<Journal, StateError> {
-    let path = dir.join(FILE);
-    let header = Header::new().encode();
-    let header = header.map_err(|e| io_error("write", &path)(e.into()))?;
-    disk::write_file(&path, &dir.join("journal.new"), &header)?;
-    let missing = || io_error("open", &path)(io::ErrorKind::NotFound.into());
+    NewJournal::write(dir, Lineage::default(), &[])?.put_in_place()?;
+    let missing = || io_error("open", &dir.join(FILE))(io::ErrorKind::NotFound.into());
     Journal::open_with(dir, options)?.ok_or_else(missing)
 }
 
