@@ -1,0 +1,59 @@
+//! After the storm: nothing fails any more, and everything has to come to rest.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::checks::check;
+use crate::evidence::Evidence;
+use crate::process::{APPLY, finish, spawn, told};
+use crate::world::{SETTLE_DELAY_MS, World};
+
+const MOST_TRIES: u32 = 8;
+
+/// Applies until there is nothing to do, then judges.
+pub fn come_to_rest(world: &mut World) {
+    world.heygen.faults(json!([]));
+    world.tell("calm");
+    for _ in 0..MOST_TRIES {
+        apply(world);
+        refresh(world);
+        if !world.broken.is_empty() || is_at_rest(world) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(SETTLE_DELAY_MS));
+    }
+    let evidence = Evidence::gather(world);
+    world.broken.extend(check(&evidence));
+    one_more_sends_nothing(world);
+}
+
+fn apply(world: &mut World) {
+    let arguments = [&APPLY[..], &["--wait", "--timeout", "20s"]].concat();
+    let child = spawn(world.project.command(&arguments));
+    let ran = finish(world, "apply in the calm", child);
+    world.tell(format!("apply: {}", told(&ran)));
+}
+
+fn refresh(world: &mut World) {
+    let child = spawn(world.project.command(&["refresh"]));
+    let ran = finish(world, "refresh in the calm", child);
+    world.tell(format!("refresh: {}", told(&ran)));
+}
+
+/// The exit code says so; what only a person can decide is looked at more closely.
+fn is_at_rest(world: &mut World) -> bool {
+    let arguments = ["plan", "--format", "json", "--detailed-exitcode"];
+    let child = spawn(world.project.command(&arguments));
+    let ran = finish(world, "plan", child);
+    ran.code == Some(0) || Evidence::gather(world).left_to_do().is_empty()
+}
+
+fn one_more_sends_nothing(world: &mut World) {
+    let before = world.heygen.count("POST", "/v3/video-agents");
+    apply(world);
+    let sent = world.heygen.count("POST", "/v3/video-agents") - before;
+    if sent > 0 {
+        world.broke("nothing left to do", format!("one more apply sends {sent}"));
+    }
+}

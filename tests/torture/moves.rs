@@ -1,0 +1,197 @@
+//! What is done to a project in one step, through the front door.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::faults;
+use crate::process::{APPLY, finish, killed_at, signal, spawn, told};
+use crate::tally::count;
+use crate::world::World;
+
+/// Where the protocol touches the disk or the network, and up to which time it is worth dying there.
+const CALLS: [(&str, u64); 10] = [
+    ("fdatasync", 30),
+    ("fsync", 12),
+    ("pwrite64", 24),
+    ("ftruncate", 8),
+    ("rename", 12),
+    ("connect", 14),
+    ("sendto", 30),
+    ("writev", 12),
+    ("recvfrom", 50),
+    ("write", 60),
+];
+
+/// One step: new wishes, new faults, and a run that may not live to its end.
+pub fn step(world: &mut World, traces: bool) {
+    world.change_wishes();
+    let rules = faults::some(&mut world.rng);
+    for rule in &rules {
+        world.tell(format!("fault {rule}"));
+    }
+    world.heygen.faults(json!(rules));
+    let began = world.broken.len();
+    let (kind, said) = act(world, traces);
+    count(&kind);
+    world.tell(format!("{kind}: {said}"));
+    debug_assert!(world.broken.len() >= began);
+}
+
+fn act(world: &mut World, traces: bool) -> (String, String) {
+    match world.rng.within(0..20) {
+        0..=3 => ("apply".to_owned(), apply(world)),
+        4..=6 => ("apply killed after a while".to_owned(), killed_later(world)),
+        7..=11 if traces => killed_at_a_call(world),
+        7..=13 => killed_at_a_request(world),
+        14 | 15 => ("apply interrupted".to_owned(), interrupted(world)),
+        16 | 17 => ("two applies".to_owned(), two_at_once(world)),
+        18 => ("readers beside an apply".to_owned(), readers(world)),
+        _ => ("refresh".to_owned(), refresh(world)),
+    }
+}
+
+/// Never longer than five seconds, mostly much shorter: a round should not wait.
+fn arguments(world: &mut World) -> Vec<&'static str> {
+    let mut arguments = APPLY.to_vec();
+    if world.rng.one_in(2) {
+        arguments.push("--wait");
+    }
+    let timeout = match world.rng.within(0..8) {
+        0 => "5s",
+        1 | 2 => "300ms",
+        _ => "1500ms",
+    };
+    arguments.extend(["--timeout", timeout, "--lock-timeout", "20s"]);
+    arguments
+}
+
+fn start(world: &mut World) -> (Child, String) {
+    let arguments = arguments(world);
+    let what = arguments[1..].join(" ");
+    (spawn(world.project.command(&arguments)), what)
+}
+
+fn apply(world: &mut World) -> String {
+    let (child, what) = start(world);
+    let ran = finish(world, "apply", child);
+    format!("{what}: {}", told(&ran))
+}
+
+fn refresh(world: &mut World) -> String {
+    let child = spawn(world.project.command(&["refresh"]));
+    told(&finish(world, "refresh", child))
+}
+
+fn killed_later(world: &mut World) -> String {
+    let (mut child, what) = start(world);
+    let delay = Duration::from_millis(world.rng.within(1..400));
+    std::thread::sleep(delay);
+    let _ = child.kill();
+    let ran = finish(world, "apply", child);
+    format!("{what}: after {delay:?}: {}", told(&ran))
+}
+
+/// Dies at a step of the protocol: where it writes, syncs, connects, sends or receives.
+fn killed_at_a_call(world: &mut World) -> (String, String) {
+    let (call, most) = *world.rng.pick(&CALLS);
+    let nth = world.rng.within(1..most + 1);
+    let arguments = arguments(world);
+    let command = killed_at(&world.project.command(&arguments), call, nth);
+    let ran = finish(world, "apply under strace", spawn(command));
+    let kind = match ran.code {
+        None => format!("apply killed at {call}"),
+        Some(_) => format!("apply not killed at {call}"),
+    };
+    (kind, format!("the {nth}th: {}", told(&ran)))
+}
+
+/// Dies while the server has its submission, before or after that took effect.
+fn killed_at_a_request(world: &mut World) -> (String, String) {
+    let before = world.rng.one_in(2);
+    let fault = match before {
+        true => json!({"kind": {"slow": {"ms": 200}}, "times": 3}),
+        false => json!({"kind": {"silence": {"ms": 300}}, "times": 3}),
+    };
+    world.heygen.faults(json!([fault]));
+    let seen = world.heygen.requests().len();
+    let wanted = world.rng.within(1..4);
+    let (mut child, what) = start(world);
+    let held = wait_for_posts(world, &mut child, seen, wanted);
+    let _ = child.kill();
+    let ran = finish(world, "apply", child);
+    let when = if before { "before" } else { "after" };
+    let kind = match held {
+        true => format!("apply killed {when} the effect of a request"),
+        false => format!("apply that sent too little to be killed {when} an effect"),
+    };
+    (kind, format!("{what}: request {wanted}: {}", told(&ran)))
+}
+
+fn wait_for_posts(world: &World, child: &mut Child, seen: usize, wanted: u64) -> bool {
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(6) {
+        let path = format!("/_sandbox/requests?since={seen}");
+        let (_, answer) = world.heygen.send("GET", &path, None, None);
+        let requests = answer["data"].as_array().unwrap();
+        let posts = requests.iter().filter(|r| r["method"] == "POST").count();
+        if posts as u64 >= wanted {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    false
+}
+
+fn interrupted(world: &mut World) -> String {
+    let (child, what) = start(world);
+    let name = *world.rng.pick(&["-INT", "-TERM"]);
+    std::thread::sleep(Duration::from_millis(world.rng.within(5..300)));
+    signal(&child, name);
+    let again = world.rng.one_in(3);
+    if again {
+        std::thread::sleep(Duration::from_millis(world.rng.within(1..60)));
+        signal(&child, name);
+    }
+    let ran = finish(world, "apply", child);
+    let times = if again { "twice" } else { "once" };
+    format!("{what}: {name} {times}: {}", told(&ran))
+}
+
+fn two_at_once(world: &mut World) -> String {
+    let (mut first, one) = start(world);
+    std::thread::sleep(Duration::from_millis(world.rng.within(0..50)));
+    let (second, two) = start(world);
+    let kill = world.rng.one_in(2);
+    if kill {
+        std::thread::sleep(Duration::from_millis(world.rng.within(5..200)));
+        let _ = first.kill();
+    }
+    let first = finish(world, "the first apply", first);
+    let second = finish(world, "the second apply", second);
+    format!("{one}: {}; {two}: {}", told(&first), told(&second))
+}
+
+/// Reading needs no lock, and sees a state in order whatever is being written.
+fn readers(world: &mut World) -> String {
+    let (mut writer, what) = start(world);
+    let refresh = world.rng.one_in(2);
+    let refresh = refresh.then(|| spawn(world.project.command(&["refresh"])));
+    let mut reads = 0;
+    while writer.try_wait().unwrap().is_none() && reads < 12 {
+        for arguments in [["plan", "--format", "json"], ["status", "--format", "json"]] {
+            let child = spawn(world.project.command(&arguments));
+            let ran = finish(world, arguments[0], child);
+            reads += 1;
+            if ran.code != Some(0) {
+                world.broke("reading works beside a writer", format!("{ran:#?}"));
+            }
+        }
+    }
+    let ran = finish(world, "apply", writer);
+    if let Some(refresh) = refresh {
+        finish(world, "refresh", refresh);
+    }
+    format!("{what}: {}; {reads} reads", told(&ran))
+}
