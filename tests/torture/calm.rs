@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::checks::check;
 use crate::evidence::Evidence;
 use crate::process::{APPLY, finish, spawn, told};
+use crate::tally::count;
 use crate::world::{SETTLE_DELAY_MS, World};
 
 const MOST_TRIES: u32 = 8;
@@ -25,6 +26,7 @@ pub fn come_to_rest(world: &mut World) {
     }
     let evidence = Evidence::gather(world);
     world.broken.extend(check(&evidence));
+    tally_up(&evidence, world);
     one_more_sends_nothing(world);
 }
 
@@ -55,5 +57,20 @@ fn one_more_sends_nothing(world: &mut World) {
     let sent = world.heygen.count("POST", "/v3/video-agents") - before;
     if sent > 0 {
         world.broke("nothing left to do", format!("one more apply sends {sent}"));
+    }
+}
+
+/// What the round went through.
+fn tally_up(evidence: &Evidence, world: &World) {
+    for attempt in evidence.attempts() {
+        let adopted = attempt.adopted_by.map_or("", |by| by.as_str());
+        count(&format!("attempt {} {adopted}", attempt.phase.as_str()));
+    }
+    for request in world.heygen.requests() {
+        for fault in request["faults"].as_array().unwrap() {
+            let name = fault.as_str().unwrap();
+            let method = request["method"].as_str().unwrap();
+            count(&format!("fault {name} on a {method}"));
+        }
     }
 }

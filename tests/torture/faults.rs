@@ -16,7 +16,7 @@ pub fn some(rng: &mut Rng) -> Vec<Value> {
 
 fn with_chance(rng: &mut Rng, mut rule: Value) -> Value {
     rule["times"] = json!(rng.within(1..4));
-    rule["skip"] = json!(rng.within(0..4));
+    rule["skip"] = json!(*rng.pick(&[0, 0, 1, 3]));
     rule["probability"] = json!(*rng.pick(&[1.0, 0.5]));
     rule
 }

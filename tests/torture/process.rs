@@ -15,7 +15,7 @@ pub const APPLY: [&str; 4] = ["apply", "--auto-approve", "--format", "json"];
 pub fn killed_at(command: &Command, call: &str, nth: u64) -> Command {
     let mut strace = Command::new("strace");
     strace
-        .args(["-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e"])
+        .args(["-f", "-qq", "-o", "/dev/null", "-e"])
         .arg(format!("trace={call}"))
         .arg("-e")
         .arg(format!("inject={call}:signal=KILL:when={nth}"))

@@ -30,15 +30,21 @@ impl World {
         let max_jobs = rng.within(3..11);
         // Rarely as tight as the client's own limit, which foreign sessions then exceed.
         let spare = if rng.one_in(5) { 0 } else { 8 };
+        // Quick ones have ended, and events name them, before a lost answer may be looked for; of slow
+        // ones only the list tells.
+        let render_ms = match rng.one_in(2) {
+            true => rng.within(60..100),
+            false => rng.within(600..1_000),
+        };
         let config = Config {
-            render_time: Duration::from_millis(rng.within(60..100)),
+            render_time: Duration::from_millis(render_ms),
             max_jobs: usize::try_from(max_jobs + spare).unwrap(),
             honour_idempotency_key: rng.one_in(2),
             seed,
             ..Config::default()
         };
         let told = format!(
-            "max_jobs {max_jobs} of {}, Idempotency-Key {}",
+            "renders in {render_ms} ms, max_jobs {max_jobs} of {}, Idempotency-Key {}",
             config.max_jobs,
             if config.honour_idempotency_key {
                 "honoured"
@@ -96,7 +102,7 @@ impl World {
     }
 
     pub fn change_wishes(&mut self) {
-        for _ in 0..self.rng.within(0..4) {
+        for _ in 0..self.rng.within(0..6) {
             let told = self.wishes.change(&mut self.rng);
             self.tell(told);
         }
