@@ -46,6 +46,7 @@ fn desired(wishes: &[(&str, &str)]) -> Desired {
     let mut desired = Desired::default();
     for (who, what) in wishes {
         let wish = Wish {
+            protected: false,
             path: format!("videos/{who}.yaml").into(),
             hash: hash(what),
             callback_url: None,

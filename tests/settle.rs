@@ -286,3 +286,30 @@ fn out_of_time_leaves_it_unknown_for_the_next_run() {
     project.expect(0, &APPLY);
     assert_eq!(posts(&heygen), 1);
 }
+
+#[test]
+fn an_event_overrules_an_adoption_by_prompt() {
+    let heygen = Heygen::start(Config {
+        render_time: Duration::from_millis(900),
+        ..Config::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.wishes(1);
+    heygen.faults(json!([
+        {"kind": "drop_after"},
+        {"kind": "foreign_session"},
+        {"kind": "list_lag", "ms": 60_000, "method": "POST"},
+    ]));
+    let ran = project.expect(0, &APPLY);
+    assert_eq!(settled(&ran)[0]["adopted_by"], "prompt", "{ran:#?}");
+    let ours = ours(&heygen)[0]["session_id"].clone();
+    assert_ne!(settled(&ran)[0]["session_id"], ours);
+    until("the event is taken notice of", || {
+        project.expect(0, &["refresh"]);
+        project.status()[0]["session_id"] == ours
+    });
+    project.expect(0, &WAIT);
+    assert_eq!(project.status()[0]["phase"], "completed");
+    assert_eq!(project.status()[0]["session_id"], ours);
+    assert_eq!(posts(&heygen), 1);
+}

@@ -20,7 +20,7 @@ use crate::follow::{Coarse, Schedule, Seen, look_at_session, look_at_statuses, l
 use crate::heygen::{Answer, ReadError, Reader, Writer};
 use crate::manifest::Manifest;
 use crate::plan::{Action, Kind, Plan, Selection};
-use crate::settle::{Delays, HeygenClock, Look};
+use crate::settle::{Confirmation, Delays, HeygenClock, Look};
 use crate::state::{Attempt, AttemptKey, Ledger, StateError};
 use crate::video::{Name, Sha256Hex, VideoHash};
 
@@ -34,6 +34,8 @@ pub struct Limits {
     pub delays: Delays,
     /// Follow every selected video to its end.
     pub wait: bool,
+    /// Stop sessions that a new submission made superfluous.
+    pub stop_superseded: bool,
     pub deadline: Option<Instant>,
 }
 
@@ -97,6 +99,8 @@ pub struct Engine<'a> {
 pub(super) enum Done {
     Uploaded(Box<Job>, Result<Vec<(Sha256Hex, String)>, ContentError>),
     Answered(Box<Job>, Box<Attempt>, Answer),
+    /// A superseded session was told to stop.
+    Stopped(Name, String, Result<(), ReadError>),
 }
 
 /// A look that came back.
@@ -107,6 +111,7 @@ pub(super) enum Looked {
         Result<Vec<(String, Coarse)>, ReadError>,
     ),
     ForAnswers(Box<Look>),
+    Confirmed(AttemptKey, Option<Confirmation>),
     /// Whether HeyGen answers at all.
     Alive(Result<(), ReadError>),
 }
@@ -191,7 +196,7 @@ impl<'a> Engine<'a> {
             self.show_progress();
             if self.is_over() {
                 self.tell_unsettled();
-                return Ok(());
+                return self.prune(plan).await;
             }
             let wake = self.wake();
             tokio::select! {

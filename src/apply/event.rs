@@ -40,6 +40,11 @@ pub enum Event {
     },
     /// Found missing at HeyGen.
     Gone(Attempt),
+    /// Its video was deleted, or was gone already.
+    Deleted {
+        name: Name,
+        attempt: Box<Attempt>,
+    },
     /// Something went wrong that no attempt stands for. `name` is absent where all are meant.
     Error {
         name: Option<Name>,
@@ -97,6 +102,7 @@ impl Counts {
             Event::Rejected(_) => self.rejected += 1,
             Event::Unknown(_) => self.unknown += 1,
             Event::Settled(_) => self.settled += 1,
+            Event::Deleted { .. } => self.deleted += 1,
             Event::Gone(_)
             | Event::Settling { .. }
             | Event::Error { .. }

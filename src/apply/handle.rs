@@ -13,7 +13,7 @@ use super::job::Job;
 use crate::follow::{Coarse, Seen, observe};
 use crate::heygen::{Answer, ApiError, ReadError};
 use crate::state::{Asset, Attempt, AttemptKey, Entry, Failure, Phase, StateError};
-use crate::video::{Sha256Hex, VideoHash};
+use crate::video::{Name, Sha256Hex, VideoHash};
 
 /// Connections that fail in a row before the run gives up.
 const MAX_UNREACHABLE: u32 = 5;
@@ -29,6 +29,10 @@ impl Engine<'_> {
         match done {
             Ok(Done::Uploaded(job, result)) => self.uploaded(*job, result),
             Ok(Done::Answered(job, attempt, answer)) => self.answered(*job, *attempt, answer),
+            Ok(Done::Stopped(name, session_id, stopped)) => {
+                self.stopped(&name, &session_id, stopped);
+                Ok(())
+            }
             // The attempt stays `submitting` in the state: the next run says that it is unknown.
             Err(error) => {
                 let text = format!("a request broke off inside reconcile: {error}");
@@ -37,6 +41,14 @@ impl Engine<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn stopped(&mut self, name: &Name, session_id: &str, stopped: Result<(), ReadError>) {
+        let text = match stopped {
+            Ok(()) => format!("{name}: stopped session {session_id}, which is superseded"),
+            Err(error) => format!("{name}: session {session_id} could not be stopped: {error}"),
+        };
+        self.emit(Event::Notice(text));
     }
 
     fn uploaded(
@@ -121,6 +133,7 @@ impl Engine<'_> {
         self.rate_limits = 0;
         self.queue.finish(job);
         self.follow(&attempt);
+        self.stop_superseded(&job.action, &attempt);
         self.emit(Event::Submitted(attempt));
         self.reuse_dependents(job.hash())
     }
@@ -187,7 +200,7 @@ impl Engine<'_> {
     }
 
     /// 401, 402, 403: the same would happen to every other request.
-    fn refused(&mut self, error: &ApiError) {
+    pub(super) fn refused(&mut self, error: &ApiError) {
         let text = match error.status {
             401 => format!("HeyGen does not accept the API key ({error})"),
             402 => format!("the HeyGen account lacks credit ({error})"),
@@ -311,6 +324,7 @@ impl Engine<'_> {
                 Ok(())
             }
             Ok(Looked::ForAnswers(look)) => self.take_answers(*look),
+            Ok(Looked::Confirmed(key, confirmation)) => self.confirmed(key, confirmation),
             Ok(Looked::Alive(answer)) => {
                 self.alive(answer);
                 Ok(())
@@ -367,13 +381,22 @@ impl Engine<'_> {
             return Ok(());
         }
         self.schedule.ended(key, now);
-        self.awaited.remove(&key);
-        self.emit(match next.phase {
-            Phase::Completed => Event::Completed(next),
-            Phase::Gone => Event::Gone(next),
-            _ => Event::Failed(next),
+        match self.ask_whether_right(&next)? {
+            true => Ok(()),
+            false => {
+                self.ended(next);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn ended(&mut self, attempt: Attempt) {
+        self.awaited.remove(&attempt.key());
+        self.emit(match attempt.phase {
+            Phase::Completed => Event::Completed(attempt),
+            Phase::Gone => Event::Gone(attempt),
+            _ => Event::Failed(attempt),
         });
-        Ok(())
     }
 
     pub(super) fn read_failed(&mut self, error: &ReadError) {

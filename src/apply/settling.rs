@@ -10,7 +10,9 @@ use super::engine::{Engine, Looked};
 use super::event::Event;
 use super::job::Job;
 use crate::plan::Action;
-use crate::settle::{Clocks, Look, Question, Undecided, Verdict, look, remaining};
+use crate::settle::{
+    Adoption, Clocks, Confirmation, Look, Question, Undecided, Verdict, confirm, look, remaining,
+};
 use crate::state::{AdoptedBy, Attempt, AttemptKey, Failure, Phase, StateError};
 
 /// Looks at one attempt that stays undecided, before it is left to a person.
@@ -221,6 +223,52 @@ impl Engine<'_> {
         self.settling.open.remove(key);
         self.queue.release(key);
         self.ledger.recorded().attempt(key).cloned()
+    }
+
+    /// A video whose session was adopted by its prompt ended: an event may know better. Says whether
+    /// one is asked for.
+    pub(super) fn ask_whether_right(&mut self, attempt: &Attempt) -> Result<bool, StateError> {
+        let spec = match attempt.adopted_by {
+            Some(AdoptedBy::Prompt) => self.ledger.spec(&attempt.hash)?,
+            _ => None,
+        };
+        let recorded = self.ledger.recorded();
+        let adoption = spec.and_then(|spec| Adoption::of(attempt, &spec, recorded));
+        let Some(adoption) = adoption else {
+            return Ok(false);
+        };
+        let (reader, known, key) = (self.reader.clone(), recorded.sessions(), attempt.key());
+        self.looks.spawn(async move {
+            let confirmed = confirm(&reader, vec![adoption], known).await;
+            Looked::Confirmed(key, confirmed.into_iter().next().map(|(_, c)| c))
+        });
+        Ok(true)
+    }
+
+    pub(super) fn confirmed(
+        &mut self,
+        key: AttemptKey,
+        confirmation: Option<Confirmation>,
+    ) -> Result<(), StateError> {
+        let Some(mut attempt) = self.ledger.recorded().attempt(&key).cloned() else {
+            return Ok(());
+        };
+        match confirmation {
+            None => {}
+            Some(Confirmation::Right) => {
+                attempt.adopted_by = Some(AdoptedBy::Event);
+                self.record(attempt.clone())?;
+            }
+            Some(Confirmation::Other(session_id)) => {
+                attempt.adopt(session_id, AdoptedBy::Event, (self.clock)());
+                self.record(attempt.clone())?;
+                self.follow(&attempt);
+                self.emit(Event::Settled(attempt));
+                return Ok(());
+            }
+        }
+        self.ended(attempt);
+        Ok(())
     }
 
     /// The run ends before these could be settled.

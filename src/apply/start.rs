@@ -73,7 +73,7 @@ impl Engine<'_> {
             moved_from: old.and_then(|r| r.moved_from.clone()),
             since: same.map_or(now, |r| r.since),
             shown: old.and_then(|r| recorded.finished(r)).map(Attempt::key),
-            protected: old.is_some_and(|r| r.protected),
+            protected: action.protected,
         }
     }
 

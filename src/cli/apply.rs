@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::approve;
 use super::args::ApplyArgs;
-use super::connect::{Api, connect};
+use super::connect::{Reading, connect};
 use super::context::Context;
 use super::desired::{self, Texts};
 use super::env;
@@ -17,7 +17,9 @@ use super::interrupt::watch_interrupts;
 use super::open::open_ledger;
 use super::plan::show;
 use super::planning;
-use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, survey};
+use super::prove;
+use super::refresh;
+use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, outdated_notes, survey};
 use crate::heygen::Me;
 use crate::output::Reporter;
 use crate::plan::{self, Action, Kind, Options, Plan};
@@ -33,6 +35,7 @@ pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError>
         return Err(approve::nobody_to_ask());
     }
     let command = Apply::prepare(context, args)?;
+    command.refresh()?;
     match args.auto_approve {
         true => command.without_asking(),
         false => command.asking(),
@@ -48,11 +51,11 @@ struct Apply<'a> {
 }
 
 /// A plan with all that its execution needs.
-struct Ready {
-    desired: Desired,
-    options: Options,
-    plan: Plan,
-    texts: Texts,
+pub(super) struct Ready {
+    pub(super) desired: Desired,
+    pub(super) options: Options,
+    pub(super) plan: Plan,
+    pub(super) texts: Texts,
 }
 
 impl<'a> Apply<'a> {
@@ -65,6 +68,20 @@ impl<'a> Apply<'a> {
             settings,
             state_dir,
         })
+    }
+
+    fn refresh(&self) -> Result<(), CliError> {
+        let args = &self.args.planning;
+        match args.refresh {
+            true => refresh::before_planning(
+                self.context,
+                &self.settings,
+                &self.state_dir,
+                args,
+                "apply",
+            ),
+            false => Ok(()),
+        }
     }
 
     /// Locks first, so that what is shown is what is done.
@@ -106,7 +123,7 @@ impl<'a> Apply<'a> {
     }
 
     fn open(&self) -> Result<Ledger, CliError> {
-        let timeout = self.args.lock_timeout;
+        let timeout = self.args.planning.lock_timeout;
         open_ledger(self.context, &self.state_dir, "apply", timeout)
     }
 
@@ -131,6 +148,7 @@ impl<'a> Apply<'a> {
         let args = &self.args.planning;
         let options = planning::options(args, &self.settings, &desired, recorded)?;
         let mut plan = plan::plan(&desired, recorded, &options);
+        planning::check_prune(args, &plan, &desired)?;
         let texts = Texts::collect(self.context, &self.settings, &mut desired, &plan, spec)?;
         plan::explain(&mut plan, &texts);
         Ok(Ready {
@@ -167,16 +185,17 @@ impl<'a> Apply<'a> {
         self.args.wait && !recorded.attempts_where(Phase::is_unfinished).is_empty()
     }
 
-    fn execute(&self, ledger: &mut Ledger, ready: Ready) -> Result<Exit, CliError> {
+    fn execute(&self, ledger: &mut Ledger, mut ready: Ready) -> Result<Exit, CliError> {
         let mut reporter = Reporter::new(
             self.context.is_json(),
             self.context.quiet,
             self.context.stdout_paint(),
         );
         reporter.start()?;
+        ledger.write(outdated_notes(&ready.desired, ledger.recorded()))?;
         let outcome = match ready.plan.is_empty() && !self.has_to_follow(ledger.recorded()) {
             true => None,
-            false => Some(self.work(ledger, &ready, &mut reporter)?),
+            false => Some(self.work(ledger, &mut ready, &mut reporter)?),
         };
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
         reporter.finish(&counts)?;
@@ -200,7 +219,7 @@ impl<'a> Apply<'a> {
     fn work(
         &self,
         ledger: &mut Ledger,
-        ready: &Ready,
+        ready: &mut Ready,
         reporter: &mut Reporter,
     ) -> Result<Outcome, CliError> {
         tokio::runtime::Builder::new_multi_thread()
@@ -213,13 +232,14 @@ impl<'a> Apply<'a> {
     async fn talk(
         &self,
         ledger: &mut Ledger,
-        ready: &Ready,
+        ready: &mut Ready,
         reporter: &mut Reporter,
     ) -> Result<Outcome, CliError> {
         let stop = watch_interrupts()?;
         let sandbox = self.args.planning.sandbox;
-        let api = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
+        let (api, writer) = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
         let me = self.check_account(ledger, &api).await?;
+        prove::the_past(self.context, self.args, ledger, &api.reader, ready).await?;
         let now = env::now();
         let heygen_clock = HeygenClock {
             date: me.date.unwrap_or(now),
@@ -233,7 +253,7 @@ impl<'a> Apply<'a> {
         let engine = Engine::new(Parts {
             ledger,
             reader: api.reader.clone(),
-            writer: api.writer.clone(),
+            writer,
             bytes: Arc::new(ProjectBytes::new(&self.context.root)),
             limits: self.limits(),
             clock: env::now,
@@ -247,7 +267,7 @@ impl<'a> Apply<'a> {
         Ok(engine.run(&ready.plan, manifests, selection).await?)
     }
 
-    async fn check_account(&self, ledger: &mut Ledger, api: &Api) -> Result<Me, CliError> {
+    async fn check_account(&self, ledger: &mut Ledger, api: &Reading) -> Result<Me, CliError> {
         let me = api.reader.me().await?;
         check_account(ledger, &api.base, &me, env::now())??;
         Ok(me)
@@ -262,6 +282,7 @@ impl<'a> Apply<'a> {
                 settle_delay: self.settings.settle_delay,
             },
             wait: self.args.wait,
+            stop_superseded: self.args.stop_superseded,
             deadline: self.args.timeout.map(|timeout| Instant::now() + timeout),
         }
     }

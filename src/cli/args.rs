@@ -99,12 +99,24 @@ pub(super) struct PlanningArgs {
     /// Make another take of NAME although nothing changed; costs a submission
     #[arg(long, value_name = "NAME")]
     pub(super) replace: Vec<String>,
+    /// Delete the videos whose manifest is gone
+    #[arg(long)]
+    pub(super) prune: bool,
+    /// Let --prune delete although no manifest is left at all
+    #[arg(long, requires = "prune")]
+    pub(super) allow_empty: bool,
+    /// First ask HeyGen how the recorded videos are (needs the key)
+    #[arg(long)]
+    pub(super) refresh: bool,
     /// Show long values and diffs whole
     #[arg(long)]
     pub(super) full: bool,
     /// Rehearse against a local stand-in for HeyGen, with a state of its own
     #[arg(long)]
     pub(super) sandbox: bool,
+    /// How long to wait for another writer
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub(super) lock_timeout: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -135,9 +147,15 @@ pub(super) struct ApplyArgs {
     /// Most submissions of this run, in place of the settings' limit
     #[arg(long, value_name = "N")]
     pub(super) max_submissions: Option<usize>,
-    /// How long to wait for another writer
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
-    pub(super) lock_timeout: Duration,
+    /// Stop what is still being made of content that a new submission supersedes
+    #[arg(long)]
+    pub(super) stop_superseded: bool,
+    /// Take over sessions that a state which can't vouch for the past finds at HeyGen
+    #[arg(long, conflicts_with = "new_state")]
+    pub(super) adopt: bool,
+    /// Pay for new videos although HeyGen has sessions with the same prompts
+    #[arg(long)]
+    pub(super) new_state: bool,
 }
 
 #[derive(Debug, Args)]

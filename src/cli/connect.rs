@@ -13,22 +13,62 @@ use crate::sandbox::{self, Sandbox};
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Both halves of the API, and the name by which a state knows the place.
-pub(super) struct Api {
+/// The half that only looks, and the name by which a state knows the place.
+pub(super) struct Reading {
     pub(super) reader: Reader,
-    pub(super) writer: Writer,
     /// The base URL; of the stand-in only that it is one, because its port differs each time.
     pub(super) base: String,
     /// Lives as long as it is needed.
     _sandbox: Option<Sandbox>,
 }
 
+/// Connects for reading: whoever gets this has no way to spend.
+pub(super) async fn connect_reading(
+    context: &Context,
+    settings: &Settings,
+    state_dir: &Path,
+    sandbox: bool,
+) -> Result<Reading, CliError> {
+    place(context, settings, state_dir, sandbox)
+        .await?
+        .reading()
+}
+
+/// Connects for reading and spending.
 pub(super) async fn connect(
     context: &Context,
     settings: &Settings,
     state_dir: &Path,
     sandbox: bool,
-) -> Result<Api, CliError> {
+) -> Result<(Reading, Writer), CliError> {
+    let place = place(context, settings, state_dir, sandbox).await?;
+    let writer = Writer::connect(&place.config)?;
+    Ok((place.reading()?, writer))
+}
+
+/// Where to connect to.
+struct Place {
+    config: Config,
+    name: String,
+    sandbox: Option<Sandbox>,
+}
+
+impl Place {
+    fn reading(self) -> Result<Reading, CliError> {
+        Ok(Reading {
+            reader: Reader::connect(&self.config)?,
+            base: self.name,
+            _sandbox: self.sandbox,
+        })
+    }
+}
+
+async fn place(
+    context: &Context,
+    settings: &Settings,
+    state_dir: &Path,
+    sandbox: bool,
+) -> Result<Place, CliError> {
     if sandbox {
         return rehearse(context, settings, state_dir).await;
     }
@@ -36,8 +76,11 @@ pub(super) async fn connect(
     let base = Base::parse(&text)
         .map_err(|e| CliError::usage(format!("HEYGEN_API_BASE ({text}) can't be used: {e}")))?;
     let name = base.as_str().to_owned();
-    let config = config(base, env::api_key()?, settings);
-    api(&config, name, None)
+    Ok(Place {
+        config: config(base, env::api_key()?, settings),
+        name,
+        sandbox: None,
+    })
 }
 
 /// The key stays where it is: the stand-in gets one of its own.
@@ -45,7 +88,7 @@ async fn rehearse(
     context: &Context,
     settings: &Settings,
     state_dir: &Path,
-) -> Result<Api, CliError> {
+) -> Result<Place, CliError> {
     let sandbox = Sandbox::start(
         ([127, 0, 0, 1], 0).into(),
         sandbox::Config {
@@ -58,8 +101,11 @@ async fn rehearse(
     .map_err(|e| CliError::new("cannot start the sandbox").because(e))?;
     context.say("sandbox: a local stand-in for HeyGen; nothing is paid, no key is used");
     let base = Base::parse(&sandbox.url()).map_err(|e| CliError::new(e.to_string()))?;
-    let config = config(base, "sandbox".to_owned().into(), settings);
-    api(&config, "sandbox".to_owned(), Some(sandbox))
+    Ok(Place {
+        config: config(base, "sandbox".to_owned().into(), settings),
+        name: "sandbox".to_owned(),
+        sandbox: Some(sandbox),
+    })
 }
 
 fn config(base: Base, key: secrecy::SecretString, settings: &Settings) -> Config {
@@ -70,13 +116,4 @@ fn config(base: Base, key: secrecy::SecretString, settings: &Settings) -> Config
         read_timeout: READ_TIMEOUT,
         upload_timeout: UPLOAD_TIMEOUT,
     }
-}
-
-fn api(config: &Config, base: String, sandbox: Option<Sandbox>) -> Result<Api, CliError> {
-    Ok(Api {
-        reader: Reader::connect(config)?,
-        writer: Writer::connect(config)?,
-        base,
-        _sandbox: sandbox,
-    })
 }

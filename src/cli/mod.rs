@@ -18,6 +18,7 @@ mod interrupt;
 mod open;
 mod plan;
 mod planning;
+mod prove;
 mod refresh;
 mod sandbox;
 mod select;

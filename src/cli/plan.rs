@@ -8,6 +8,7 @@ use super::desired::{self, Texts};
 use super::error::CliError;
 use super::exit::Exit;
 use super::planning;
+use super::refresh;
 use crate::output::{PlanView, plan_json, write_plan};
 use crate::plan::{self, Plan};
 use crate::project::Desired;
@@ -17,6 +18,9 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> 
     context.refuse_github()?;
     let settings = context.settings()?;
     let state_dir = context.state_dir(&settings, args.planning.sandbox)?;
+    if args.planning.refresh {
+        refresh::before_planning(context, &settings, &state_dir, &args.planning, "plan")?;
+    }
     let reader = open_reader(&state_dir)?;
     let (mut desired, recorded) = rayon::join(
         || desired::load(context, &settings, &state_dir),
@@ -25,6 +29,7 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> 
     let recorded = recorded?;
     let options = planning::options(&args.planning, &settings, &desired, &recorded)?;
     let mut plan = plan::plan(&desired, &recorded, &options);
+    planning::check_prune(&args.planning, &plan, &desired)?;
     let spec = desired::spec_from(&reader);
     let texts = Texts::collect(context, &settings, &mut desired, &plan, spec)?;
     plan::explain(&mut plan, &texts);

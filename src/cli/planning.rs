@@ -19,7 +19,7 @@ pub(super) fn options(
         selection: select::select(&args.names.names, desired, recorded)?,
         retry_failed: args.retry_failed,
         replace: select::names(&args.replace, desired, recorded)?,
-        prune: false,
+        prune: args.prune,
         retry: Retry {
             max_attempts: settings.retry_max_attempts,
             backoff: settings.retry_backoff,
@@ -29,6 +29,23 @@ pub(super) fn options(
             default_duration: settings.default_duration,
         },
     })
+}
+
+/// A checkout that went wrong looks like a project whose every manifest was removed.
+pub(super) fn check_prune(
+    args: &PlanningArgs,
+    plan: &Plan,
+    desired: &Desired,
+) -> Result<(), CliError> {
+    let deletes = plan.summary().delete;
+    if deletes == 0 || args.allow_empty || !desired.wishes.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(format!(
+        "no manifest is left, and --prune would delete {deletes} of the recorded videos; \
+         nothing was done"
+    ))
+    .hint("check that this is the right directory; if they are all to go, add --allow-empty"))
 }
 
 /// Why a plan is over the limits of one run, if it is.

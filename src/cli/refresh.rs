@@ -1,12 +1,14 @@
 //! `reconcile refresh`: asks HeyGen how the videos are and records it. Has no way to submit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::RefreshArgs;
-use super::connect::connect;
+use super::args::{PlanningArgs, RefreshArgs};
+use super::connect::connect_reading;
 use super::context::Context;
 use super::desired;
 use super::env;
@@ -18,35 +20,80 @@ use crate::apply::check_account;
 use crate::follow::{Drift, refresh};
 use crate::output::{count, escape};
 use crate::plan::Selection;
-use crate::state::{Ledger, Recorded};
+use crate::project::Settings;
+use crate::state::{Ledger, Record, Recorded};
 use crate::video::{Name, VideoHash};
 
 pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<Exit, CliError> {
     context.refuse_github()?;
     let settings = context.settings()?;
     let state_dir = context.state_dir(&settings, args.sandbox)?;
-    let desired = desired::load(context, &settings, &state_dir);
-    let mut ledger = open_ledger(context, &state_dir, "refresh", args.lock_timeout)?;
-    let selection = select::select(&args.names.names, &desired, ledger.recorded())?;
+    let asked = Asked {
+        names: &args.names.names,
+        sandbox: args.sandbox,
+        lock_timeout: args.lock_timeout,
+    };
+    let drift = ask(context, &settings, &state_dir, &asked, "refresh")?;
+    report(context, &drift)?;
+    Ok(Exit::Done)
+}
+
+/// `--refresh`: the plan is made of what HeyGen says now. Drift is told on stderr.
+pub(super) fn before_planning(
+    context: &Context,
+    settings: &Settings,
+    state_dir: &Path,
+    args: &PlanningArgs,
+    command: &str,
+) -> Result<(), CliError> {
+    let asked = Asked {
+        names: &args.names.names,
+        sandbox: args.sandbox,
+        lock_timeout: args.lock_timeout,
+    };
+    let drift = ask(context, settings, state_dir, &asked, command)?;
+    for line in lines(&drift) {
+        context.say(&line);
+    }
+    Ok(())
+}
+
+/// What is to be refreshed, and how.
+struct Asked<'a> {
+    names: &'a [String],
+    sandbox: bool,
+    lock_timeout: Duration,
+}
+
+fn ask(
+    context: &Context,
+    settings: &Settings,
+    state_dir: &Path,
+    asked: &Asked<'_>,
+    command: &str,
+) -> Result<Vec<Drift>, CliError> {
+    let desired = desired::load(context, settings, state_dir);
+    let mut ledger = open_ledger(context, state_dir, command, asked.lock_timeout)?;
+    let selection = select::select(asked.names, &desired, ledger.recorded())?;
     let hashes = hashes(ledger.recorded(), &selection);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| CliError::new("cannot start").because(e))?;
-    let drift = runtime.block_on(async {
-        let api = connect(context, &settings, &state_dir, args.sandbox).await?;
+    runtime.block_on(async {
+        let api = connect_reading(context, settings, state_dir, asked.sandbox).await?;
         let me = api.reader.me().await?;
         check_account(&mut ledger, &api.base, &me, env::now())??;
         refresh_all(&mut ledger, &api.reader, &hashes).await
-    })?;
-    report(context, &drift)?;
-    Ok(Exit::Done)
+    })
 }
 
+/// The videos these names have, and those they show until then.
 fn hashes(recorded: &Recorded, selection: &Selection) -> HashSet<VideoHash> {
     let records = recorded.records.values();
     let selected = records.filter(|r| selection.contains(&r.name));
-    selected.map(|r| r.hash).collect()
+    let both = |r: &Record| [Some(r.hash), r.shown.map(|s| s.hash)];
+    selected.flat_map(both).flatten().collect()
 }
 
 async fn refresh_all(
@@ -71,20 +118,27 @@ fn report(context: &Context, drift: &[Drift]) -> Result<(), CliError> {
         let document = json!({"format_version": "1.0", "drift": changes});
         return Ok(writeln!(out, "{document}")?);
     }
-    let mut by_name: BTreeMap<&Name, &Drift> = BTreeMap::new();
-    by_name.extend(drift.iter().map(|d| (&d.after.name, d)));
-    for (name, drift) in by_name {
-        let (before, after) = (drift.before.as_str(), drift.after.phase.as_str());
-        let why = drift.after.failure.as_ref().map_or_else(String::new, |f| {
-            format!(" ({}: {})", escape(&f.code), escape(&f.message))
-        });
-        writeln!(out, "{name}: {before} → {after}{why}")?;
+    for line in lines(drift) {
+        writeln!(out, "{line}")?;
     }
     match drift.len() {
         0 => writeln!(out, "Nothing changed at HeyGen.")?,
         n => writeln!(out, "{} recorded.", count(n, "change", "changes"))?,
     }
     Ok(())
+}
+
+fn lines(drift: &[Drift]) -> Vec<String> {
+    let mut by_name: Vec<_> = drift.iter().map(|d| (&d.after.name, d)).collect();
+    by_name.sort_by_key(|(name, _)| *name);
+    let line = |(name, drift): (&Name, &Drift)| {
+        let (before, after) = (drift.before.as_str(), drift.after.phase.as_str());
+        let why = drift.after.failure.as_ref().map_or_else(String::new, |f| {
+            format!(" ({}: {})", escape(&f.code), escape(&f.message))
+        });
+        format!("{name}: {before} → {after}{why}")
+    };
+    by_name.into_iter().map(line).collect()
 }
 
 fn json_drift(drift: &Drift) -> serde_json::Value {

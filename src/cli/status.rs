@@ -12,7 +12,7 @@ use super::select;
 use crate::output::{StatusRow, problems, status_json, write_status};
 use crate::plan::Selection;
 use crate::project::Desired;
-use crate::state::{ReadState, Recorded, open_reader};
+use crate::state::{Attempt, Phase, ReadState, Record, Recorded, open_reader};
 
 pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
     context.refuse_github()?;
@@ -35,6 +35,19 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+/// The finished video that is not the one of the current attempt.
+fn stays<'a>(recorded: &'a Recorded, record: &Record) -> Option<&'a Attempt> {
+    let current = recorded.current_attempt(&record.hash)?;
+    let finished = recorded.finished(record)?;
+    (finished.key() != current.key()).then_some(finished)
+}
+
+/// Neither a manifest nor a video: told only where it is asked for by name.
+fn has_nothing_left(row: &StatusRow<'_>) -> bool {
+    let is_over = |a: &Attempt| matches!(a.phase, Phase::Deleted | Phase::Gone);
+    row.wished.is_none() && row.attempt.is_some_and(is_over)
 }
 
 /// Wishes and records side by side, by name.
@@ -60,7 +73,9 @@ fn rows<'a>(
                 wished: wish.map(|w| w.hash),
                 recorded: record.map(|r| r.hash),
                 attempt: record.and_then(|r| recorded.current_attempt(&r.hash)),
+                finished: record.and_then(|r| stays(recorded, r)),
             }
         })
+        .filter(|row| matches!(selection, Selection::Only(_)) || !has_nothing_left(row))
         .collect()
 }

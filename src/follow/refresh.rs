@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::{Coarse, Seen, look_at_session, look_at_statuses, look_at_video, observe};
 use crate::heygen::{ReadError, Reader, STATUS_BATCH};
-use crate::state::{Attempt, AttemptKey, Entry, Ledger, Phase, StateError};
+use crate::settle::{Adoption, Confirmation, confirm};
+use crate::state::{AdoptedBy, Attempt, AttemptKey, Entry, Ledger, Phase, StateError};
 use crate::video::VideoHash;
 
 /// A video that is not as it was recorded.
@@ -50,6 +51,51 @@ pub async fn refresh(
         let seen = look_at_session(reader, &id).await?;
         record(ledger, key, &seen, now, drift)?;
     }
+    Ok(confirm_adoptions(ledger, reader, hashes, now, drift).await?)
+}
+
+/// What was adopted by its prompt is held against the events HeyGen delivered since.
+async fn confirm_adoptions(
+    ledger: &mut Ledger,
+    reader: &Reader,
+    hashes: &HashSet<VideoHash>,
+    now: Timestamp,
+    drift: &mut Vec<Drift>,
+) -> Result<(), StateError> {
+    let mut adoptions = Vec::new();
+    for hash in hashes {
+        for attempt in ledger.recorded().attempts_of(hash) {
+            if attempt.adopted_by == Some(AdoptedBy::Prompt)
+                && let Some(spec) = ledger.spec(hash)?
+            {
+                adoptions.extend(Adoption::of(attempt, &spec, ledger.recorded()));
+            }
+        }
+    }
+    for (key, confirmation) in confirm(reader, adoptions, ledger.recorded().sessions()).await {
+        let Some(mut attempt) = ledger.recorded().attempt(&key).cloned() else {
+            continue;
+        };
+        let before = attempt.phase;
+        match confirmation {
+            Confirmation::Right => attempt.adopted_by = Some(AdoptedBy::Event),
+            Confirmation::Other(session) => attempt.adopt(session, AdoptedBy::Event, now),
+        }
+        write(ledger, before, attempt, drift)?;
+    }
+    Ok(())
+}
+
+fn write(
+    ledger: &mut Ledger,
+    before: Phase,
+    after: Attempt,
+    drift: &mut Vec<Drift>,
+) -> Result<(), StateError> {
+    ledger.write(vec![Entry::Attempt(after.clone())])?;
+    if after.phase != before {
+        drift.push(Drift { before, after });
+    }
     Ok(())
 }
 
@@ -82,14 +128,5 @@ fn record(
         return Ok(());
     };
     let (phase, after) = (before.phase, observe(before, seen, now));
-    if let Some(after) = after {
-        ledger.write(vec![Entry::Attempt(after.clone())])?;
-        if after.phase != phase {
-            drift.push(Drift {
-                before: phase,
-                after,
-            });
-        }
-    }
-    Ok(())
+    after.map_or(Ok(()), |after| write(ledger, phase, after, drift))
 }

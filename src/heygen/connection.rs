@@ -167,6 +167,16 @@ pub(super) fn describe(error: &reqwest::Error) -> String {
     text
 }
 
+/// Ids come from the network: none may change the path it is put into.
+pub(super) fn segment(id: &str) -> String {
+    id.bytes()
+        .map(|b| match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => char::from(b).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,9 @@ use reqwest::Response;
 use serde::de::DeserializeOwned;
 
 use super::api_error::ApiError;
-use super::connection::{Config, ConnectError, Connection, body, describe, header, request_id};
+use super::connection::{
+    Config, ConnectError, Connection, body, describe, header, request_id, segment,
+};
 use super::wire::{Data, DeliveredEvent, ListedSession, Page, Session, User, Video, VideoStatus};
 
 /// Most ids `GET /v3/videos/statuses` answers for at once. Source: HeyGen's reference.
@@ -71,7 +73,7 @@ impl Reader {
     pub async fn me(&self) -> Result<Me, ReadError> {
         let response = self.send("/v3/users/me", &[]).await?;
         let date = header(&response, "date").and_then(http_date);
-        let user: Data<User> = self.decode(response).await?;
+        let user: Data<User> = decode(&self.0, response).await?;
         Ok(Me {
             username: user.data.username,
             date,
@@ -129,7 +131,7 @@ impl Reader {
         query: &[(&str, &str)],
     ) -> Result<T, ReadError> {
         let response = self.send(path, query).await?;
-        self.decode(response).await
+        decode(&self.0, response).await
     }
 
     async fn send(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, ReadError> {
@@ -142,39 +144,33 @@ impl Reader {
             .await
             .map_err(|e| ReadError::Network(self.0.redact(describe(&e))))
     }
-
-    async fn decode<T: DeserializeOwned>(&self, response: Response) -> Result<T, ReadError> {
-        let status = response.status().as_u16();
-        let wait = header(&response, "retry-after")
-            .and_then(|text| text.trim().parse().ok())
-            .map(Duration::from_secs);
-        let id = request_id(&response);
-        let bytes = body(response).await.map_err(ReadError::Network)?;
-        let error = || {
-            let mut error = ApiError::read(status, id.clone(), &bytes);
-            error.message = self.0.redact(error.message);
-            error
-        };
-        if !(200..300).contains(&status) {
-            return Err(ReadError::Api(error(), wait));
-        }
-        let value: serde_json::Value =
-            serde_json::from_slice(&bytes).map_err(|e| ReadError::Shape(e.to_string()))?;
-        if !value["error"].is_null() {
-            return Err(ReadError::Api(error(), wait));
-        }
-        serde_json::from_value(value).map_err(|e| ReadError::Shape(e.to_string()))
-    }
 }
 
-/// Ids come from the network: none may change the path it is put into.
-fn segment(id: &str) -> String {
-    id.bytes()
-        .map(|b| match b {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => char::from(b).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
+/// What an answer holds, or what it says went wrong.
+pub(super) async fn decode<T: DeserializeOwned>(
+    connection: &Connection,
+    response: Response,
+) -> Result<T, ReadError> {
+    let status = response.status().as_u16();
+    let wait = header(&response, "retry-after")
+        .and_then(|text| text.trim().parse().ok())
+        .map(Duration::from_secs);
+    let id = request_id(&response);
+    let bytes = body(response).await.map_err(ReadError::Network)?;
+    let error = || {
+        let mut error = ApiError::read(status, id.clone(), &bytes);
+        error.message = connection.redact(error.message);
+        error
+    };
+    if !(200..300).contains(&status) {
+        return Err(ReadError::Api(error(), wait));
+    }
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|e| ReadError::Shape(e.to_string()))?;
+    if !value["error"].is_null() {
+        return Err(ReadError::Api(error(), wait));
+    }
+    serde_json::from_value(value).map_err(|e| ReadError::Shape(e.to_string()))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {

@@ -4,7 +4,10 @@ use reqwest::multipart::{Form, Part};
 
 use super::answer::Answer;
 use super::api_error::ApiError;
-use super::connection::{Config, ConnectError, Connection, body, describe, header, request_id};
+use super::connection::{
+    Config, ConnectError, Connection, body, describe, header, request_id, segment,
+};
+use super::reader::{ReadError, decode};
 use super::wire::{CreateRequest, Data, UploadedAsset};
 
 /// Writes to HeyGen.
@@ -79,6 +82,25 @@ impl Writer {
             Answer::Accepted { .. } | Answer::NoConnection { .. } => {}
         }
         answer
+    }
+
+    /// Deletes a video and its files for good.
+    pub async fn delete_video(&self, video_id: &str) -> Result<(), ReadError> {
+        let path = format!("/v3/videos/{}", segment(video_id));
+        self.act(self.0.client.delete(self.0.url(&path))).await
+    }
+
+    /// Halts a session at its next checkpoint.
+    pub async fn stop_session(&self, session_id: &str) -> Result<(), ReadError> {
+        let path = format!("/v3/video-agents/{}/stop", segment(session_id));
+        self.act(self.0.client.post(self.0.url(&path))).await
+    }
+
+    async fn act(&self, request: reqwest::RequestBuilder) -> Result<(), ReadError> {
+        let sent = request.timeout(self.0.config.read_timeout).send().await;
+        let response = sent.map_err(|e| ReadError::Network(self.0.redact(describe(&e))))?;
+        let _: serde_json::Value = decode(&self.0, response).await?;
+        Ok(())
     }
 
     /// Uploads a file of at most 32 MB and returns its asset id.

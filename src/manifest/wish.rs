@@ -21,6 +21,16 @@ pub struct Manifest {
     pub contents: Vec<Content>,
 }
 
+impl Manifest {
+    /// Its label `prune: never` keeps the video when the manifest is gone.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.labels
+            .get("prune")
+            .is_some_and(|value| value == "never")
+    }
+}
+
 /// Bytes a manifest brings along.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Paint, escape, short_duration};
 use crate::apply::{Counts, Event, Progress};
-use crate::state::Attempt;
+use crate::state::{Attempt, Phase};
 
 const FORMAT_VERSION: &str = "1.0";
 /// Where no bar can be drawn, a line every so often says that it goes on.
@@ -212,6 +212,16 @@ fn text_line(event: &Event, paint: Paint) -> Option<String> {
             paint.bad("gone"),
             paint.bold(&a.name)
         ),
+        Event::Deleted { name, attempt } => format!(
+            "{} {}  video {}{}",
+            paint.info("deleted"),
+            paint.bold(name),
+            id(&attempt.video_id),
+            match attempt.phase {
+                Phase::Gone => " was gone already",
+                _ => "",
+            }
+        ),
         Event::Reused {
             name, session_id, ..
         } => format!(
@@ -285,6 +295,11 @@ fn json_line(event: &Event) -> Option<Value> {
         Event::Completed(a) => attempt("completed", a),
         Event::Failed(a) | Event::Gone(a) => attempt("failed", a),
         Event::Rejected(a) => attempt("rejected", a),
+        Event::Deleted { name, attempt: a } => with(
+            with(attempt("deleted", a), "name", json!(name)),
+            "phase",
+            json!(a.phase),
+        ),
         Event::Unknown(a) => with(attempt("unknown", a), "candidates", json!(a.candidates)),
         Event::Settled(a) => with(
             with(attempt("settled", a), "phase", json!(a.phase)),

@@ -16,6 +16,8 @@ pub struct StatusRow<'a> {
     pub wished: Option<VideoHash>,
     pub recorded: Option<VideoHash>,
     pub attempt: Option<&'a Attempt>,
+    /// The finished video it has until that attempt is completed.
+    pub finished: Option<&'a Attempt>,
 }
 
 /// Rendering for longer is trouble.
@@ -43,6 +45,19 @@ fn video(row: &StatusRow<'_>) -> Value {
         "video_page_url": attempt.and_then(|a| a.video_page_url.as_deref()),
         "failure": attempt.and_then(|a| a.failure.as_ref()),
         "file": null,
+        "finished": row.finished.map(finished),
+    })
+}
+
+fn finished(attempt: &Attempt) -> Value {
+    json!({
+        "hash": attempt.hash,
+        "attempt": attempt.number,
+        "session_id": attempt.session_id,
+        "video_id": attempt.video_id,
+        "completed_at": attempt.completed_at,
+        "duration_s": attempt.duration_s,
+        "video_page_url": attempt.video_page_url,
     })
 }
 
@@ -75,7 +90,7 @@ pub fn write_status(
     writeln!(out, "{}", paint.dim(line(&head, &widths)))?;
     for (row, cells) in rows.iter().zip(&lines) {
         writeln!(out, "{}", tint(paint, row, line(cells, &widths)))?;
-        if let Some(note) = note(row, now) {
+        for note in note(row, now).into_iter().chain(stays(row)) {
             writeln!(out, "  {}", paint.dim(note))?;
         }
     }
@@ -129,6 +144,18 @@ fn tint(paint: Paint, row: &StatusRow<'_>, text: String) -> String {
         Some(Phase::NotSent | Phase::Deleted) | None => text,
         Some(_) => paint.bad(text),
     }
+}
+
+/// What people see until the new video is there.
+fn stays(row: &StatusRow<'_>) -> Option<String> {
+    let finished = row.finished?;
+    let hash = finished.hash.short();
+    let page = finished
+        .video_page_url
+        .as_deref()
+        .or(finished.video_id.as_deref());
+    let page = escape(page.unwrap_or("-"));
+    Some(format!("until then the video of {hash} stays: {page}"))
 }
 
 /// What a line alone does not say.

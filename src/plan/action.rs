@@ -1,5 +1,7 @@
 //! The plan as plain data.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -43,6 +45,8 @@ pub struct Action {
     pub diff: Vec<DiffLine>,
     /// Dollars, where the action submits.
     pub estimate_usd: Option<f64>,
+    /// What the record is to say of pruning.
+    pub protected: bool,
 }
 
 /// Why. The code is for programs and never changes its meaning; the text is for people.
@@ -182,6 +186,18 @@ impl Plan {
                 usize::from(action.kind.submits() || action.kind == Kind::Settle);
         }
         summary
+    }
+
+    /// Turns the submissions of these hashes into reuses of the sessions that were found for them.
+    pub fn reuse_found(&mut self, sessions: &HashMap<VideoHash, String>) {
+        for action in &mut self.actions {
+            if let Some(session_id) = sessions.get(&action.hash).filter(|_| action.may_submit()) {
+                action.kind = Kind::Reuse;
+                action.reason = Reason::new("found", "its session was found at HeyGen");
+                action.session_id = Some(session_id.clone());
+                action.estimate_usd = None;
+            }
+        }
     }
 
     /// The actions as people read them: trouble first, then paid, free and leftovers, each by name.

@@ -23,6 +23,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {
         claimed: HashMap::new(),
         moved: HashSet::new(),
         taken: HashMap::new(),
+        deleted: HashMap::new(),
         plan: Plan::default(),
     };
     // Both maps are in the order of names, so they are walked side by side.
@@ -49,6 +50,8 @@ struct Planner<'a> {
     moved: HashSet<&'a Name>,
     /// Hashes an earlier entry moved, and to whom.
     taken: HashMap<VideoHash, &'a Name>,
+    /// Hashes whose video an earlier entry deletes.
+    deleted: HashMap<VideoHash, &'a Name>,
     plan: Plan,
 }
 
@@ -271,6 +274,7 @@ impl<'a> Planner<'a> {
 
     fn action(&self, case: &Case<'a>, kind: Kind, reason: Reason) -> Action {
         let mut action = self.bare(case.name, &case.wish.path, case.wish.hash, kind, reason);
+        action.protected = case.wish.protected;
         action.previous_hash = case
             .record
             .map(|r| r.hash)
@@ -293,11 +297,13 @@ impl<'a> Planner<'a> {
             changes: Vec::new(),
             diff: Vec::new(),
             estimate_usd: (kind == Kind::Settle).then(|| self.options.pricing.estimate_usd(1)),
+            protected: false,
         }
     }
 
     fn unwished(&mut self) {
-        for (name, record) in &self.recorded.records {
+        let recorded = self.recorded;
+        for (name, record) in &recorded.records {
             let skip = self.desired.wishes.contains_key(name)
                 || self.moved.contains(name)
                 || !self.options.selection.contains(name);
@@ -308,21 +314,27 @@ impl<'a> Planner<'a> {
         self.plan.actions.sort_by(|a, b| a.name.cmp(&b.name));
     }
 
-    fn leftover(&self, name: &Name, record: &Record) -> Option<Action> {
+    /// Its video was deleted, or is missing at HeyGen: there is nothing to say any more.
+    fn has_nothing_left(&self, record: &Record) -> bool {
+        let current = self.recorded.current_attempt(&record.hash);
+        current.is_some_and(|a| matches!(a.phase, Phase::Deleted | Phase::Gone))
+    }
+
+    fn leftover(&mut self, name: &'a Name, record: &Record) -> Option<Action> {
         if self.lookup.is_unsettled(&record.hash) {
             return Some(self.settle_action(name, &record.path, record.hash));
         }
-        if self.desired.may_hide(name, &record.path) {
+        if self.desired.may_hide(name, &record.path) || self.has_nothing_left(record) {
             return None;
         }
-        let (kind, reason) = self.keep_or_delete(record);
+        let (kind, reason) = self.keep_or_delete(name, record);
         Some(
             self.bare(name, &record.path, record.hash, kind, reason)
                 .with_attempt(self.recorded.current_attempt(&record.hash)),
         )
     }
 
-    fn keep_or_delete(&self, record: &Record) -> (Kind, Reason) {
+    fn keep_or_delete(&mut self, name: &'a Name, record: &Record) -> (Kind, Reason) {
         let gone = "its manifest is gone";
         let keep = |code, why: &str| (Kind::Orphan, Reason::new(code, format!("{gone}; {why}")));
         if !self.options.prune {
@@ -334,20 +346,29 @@ impl<'a> Planner<'a> {
                 "the video stays while a manifest is broken",
             );
         }
+        if record.protected {
+            return keep("protected", "its label `prune: never` keeps the video");
+        }
         if self.is_shown_elsewhere(&record.hash) {
             return keep("shown_elsewhere", "another manifest shows the video");
         }
+        if let Some(other) = self.deleted.get(&record.hash) {
+            let why = format!("{other} has the same video, which this plan deletes");
+            return keep("deleted_in_plan", &why);
+        }
         match self.recorded.current_attempt(&record.hash) {
-            Some(a) if is_deletable(a) => (
-                Kind::Delete,
-                Reason::new("pruned", format!("{gone}; --prune deletes its video")),
-            ),
+            Some(a) if is_deletable(a) => {
+                self.deleted.insert(record.hash, name);
+                let text = format!("{gone}; --prune deletes its video");
+                (Kind::Delete, Reason::new("pruned", text))
+            }
             _ => keep("nothing_to_delete", "no finished video is known to delete"),
         }
     }
 
     fn is_shown_elsewhere(&self, hash: &VideoHash) -> bool {
         self.lookup.shown_by(hash).is_some()
+            || self.lookup.is_shown_for_now(hash)
             || self.desired.wishes.values().any(|w| w.hash == *hash)
     }
 

@@ -1,7 +1,7 @@
 //! Questions the decision asks of desired and recorded state, answered from maps made once.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::project::Desired;
 use crate::state::Recorded;
@@ -22,6 +22,8 @@ struct Maps<'a> {
     orphans: HashMap<VideoHash, &'a Name>,
     /// The name whose unsettled attempt holds a hash.
     held_by: HashMap<VideoHash, &'a Name>,
+    /// Hashes of the finished videos of wished names, also while a successor is made.
+    shown_for_now: HashSet<VideoHash>,
 }
 
 impl<'a> Maps<'a> {
@@ -35,6 +37,8 @@ impl<'a> Maps<'a> {
             }
             if desired.wishes.contains_key(name) {
                 maps.shown_by.entry(record.hash).or_insert(name);
+                maps.shown_for_now
+                    .extend(lookup.recorded.finished(record).map(|a| a.hash));
             } else if whole {
                 maps.orphans.entry(record.hash).or_insert(name);
             }
@@ -64,6 +68,10 @@ impl<'a> Lookup<'a> {
 
     pub(super) fn shown_by(&self, hash: &VideoHash) -> Option<&'a Name> {
         self.maps().shown_by.get(hash).copied()
+    }
+
+    pub(super) fn is_shown_for_now(&self, hash: &VideoHash) -> bool {
+        self.maps().shown_for_now.contains(hash)
     }
 
     pub(super) fn held_by(&self, hash: &VideoHash) -> Option<&'a Name> {

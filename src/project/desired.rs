@@ -24,6 +24,8 @@ pub struct Wish {
     pub hash: VideoHash,
     /// Where its webhook goes: the manifest's own, else the settings'. Not part of the hash.
     pub callback_url: Option<String>,
+    /// Never to be pruned. Not part of the hash.
+    pub protected: bool,
     /// Present when the file was parsed in this run, absent when its hash came from the index.
     pub manifest: Option<Box<Manifest>>,
 }

@@ -246,6 +246,7 @@ impl Loader<'_> {
             line: u32::try_from(manifest.line).unwrap_or(u32::MAX),
             hash: *manifest.hash.as_bytes(),
             callback_url: manifest.callback_url.as_deref(),
+            protected: manifest.is_protected(),
             locals,
         })
     }
@@ -306,6 +307,7 @@ fn remembered(document: &CachedDocument<'_>, path: &Arc<str>) -> Option<Stood> {
             path: path.clone(),
             hash: VideoHash::from_bytes(document.hash),
             callback_url: document.callback_url.map(str::to_owned),
+            protected: document.protected,
             manifest: None,
         },
     })
@@ -319,6 +321,7 @@ fn parsed(manifest: Manifest) -> Stood {
             path: manifest.path.clone(),
             hash: manifest.hash,
             callback_url: manifest.callback_url.clone(),
+            protected: manifest.is_protected(),
             manifest: Some(Box::new(manifest)),
         },
     }

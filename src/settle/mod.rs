@@ -14,6 +14,7 @@
 //! What stays an assumption about HeyGen: that a session appears in the list within
 //! `settle_delay`, and that its messages hold the prompt.
 
+mod confirm;
 mod decide;
 mod due;
 mod events;
@@ -23,6 +24,7 @@ mod prompt;
 mod question;
 mod walk;
 
+pub use confirm::{Adoption, Confirmation, confirm};
 pub use decide::{Candidate, Evidence, Named, Undecided, Verdict, decide};
 pub use due::{Clocks, Delays, HeygenClock, remaining};
 pub use look::{Look, look};
