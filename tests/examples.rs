@@ -114,7 +114,11 @@ fn the_faults_of_the_example_strike_and_are_survived() {
     assert_eq!(ran.summary()["settled"], 1, "{ran:#?}");
     assert_eq!(ran.summary()["failed"], 1, "{ran:#?}");
     assert_eq!(ran.summary()["completed"], 5, "{ran:#?}");
-    assert_eq!(heygen.count("POST", "/v3/video-agents"), 7, "one was told to wait");
+    assert_eq!(
+        heygen.count("POST", "/v3/video-agents"),
+        7,
+        "one was told to wait"
+    );
 }
 
 #[test]

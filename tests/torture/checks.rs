@@ -28,7 +28,8 @@ pub fn check(evidence: &Evidence) -> Vec<String> {
     broken
 }
 
-/// One key makes one session, and one wish makes another only after the one before failed.
+/// One key makes one session, and one wish makes another only after the one before failed
+/// or was deleted.
 fn paid_once(evidence: &Evidence, broken: &mut Vec<String>) {
     let mut before: HashMap<&str, &Session> = HashMap::new();
     let mut keys: HashMap<&str, &Session> = HashMap::new();
@@ -37,7 +38,7 @@ fn paid_once(evidence: &Evidence, broken: &mut Vec<String>) {
             broken.push(format!("one key made {first:?} and {session:?}"));
         }
         let earlier = before.insert(&session.hash, session);
-        if let Some(earlier) = earlier.filter(|s| s.status != "failed") {
+        if let Some(earlier) = earlier.filter(|s| s.status != "failed" && s.video_exists) {
             broken.push(format!("one wish made {earlier:?} and {session:?}"));
         }
     }
@@ -129,7 +130,8 @@ fn explainable(evidence: &Evidence, broken: &mut Vec<String>) {
         for (at, attempt) in attempts.iter().enumerate() {
             let is_last = at + 1 == attempts.len();
             let numbered = usize::try_from(attempt.number).unwrap() == at + 1;
-            if !numbered || !(is_last || attempt.phase == Phase::Failed) {
+            let is_over = matches!(attempt.phase, Phase::Failed | Phase::Deleted | Phase::Gone);
+            if !numbered || !(is_last || is_over) {
                 broken.push(format!("attempt {} of {attempts:?}", at + 1));
             }
         }
@@ -172,7 +174,11 @@ fn unexplained(evidence: &Evidence, attempt: &Attempt, undecidable: bool) -> Opt
             Some("unsettled, with a session")
         }
         Phase::Submitting | Phase::Unknown => (!undecidable).then_some("not settled"),
-        Phase::Rejected | Phase::Deleted | Phase::Gone => Some("nothing here leads to this"),
+        Phase::Deleted | Phase::Gone => session
+            .flatten()
+            .is_some_and(|s| s.video_exists)
+            .then_some("missing, and there it is"),
+        Phase::Rejected => Some("nothing here leads to this"),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Session {
     pub prompt: String,
     pub status: String,
     pub made_ms: u64,
+    /// Not deleted.
+    pub video_exists: bool,
 }
 
 pub struct Evidence {
@@ -145,6 +147,7 @@ fn session(value: &Value) -> Session {
         prompt: string(&value["request"]["prompt"]),
         status: string(&value["status"]),
         made_ms: value["made_ms"].as_u64().unwrap(),
+        video_exists: value["video_exists"] == json!(true),
     }
 }
 

@@ -7,11 +7,39 @@ use serde_json::{Value, json};
 
 use crate::rng::Rng;
 
+const CREATE: &str = "/v3/video-agents";
+
 pub fn some(rng: &mut Rng) -> Vec<Value> {
     let mut rules: Vec<_> = (0..rng.within(0..4)).map(|_| on_submission(rng)).collect();
     rules.extend((0..rng.within(0..2)).map(|_| on_session(rng)));
     rules.extend((0..rng.within(0..2)).map(|_| on_read(rng)));
+    if rng.one_in(3) {
+        rules.extend(trap(rng));
+    }
     rules
+}
+
+/// Somebody else submits the prompt of a submission whose answer is lost, or which never arrives.
+/// The client may take their session for its own until an event says whose it is.
+fn trap(rng: &mut Rng) -> Vec<Value> {
+    let ends = [
+        "drop_after",
+        "drop_after",
+        "not_json",
+        "drop_before",
+        "error_in_200",
+    ];
+    let mut kinds = vec![json!("foreign_session"), json!(*rng.pick(&ends))];
+    match rng.within(0..5) {
+        // Beyond what settling assumes, and yet an event has to put it right.
+        0 => kinds.push(json!({"list_lag": {"ms": rng.within(900..1_200)}})),
+        1 => kinds.push(json!({"late_messages": {"ms": rng.within(400..900)}})),
+        2 => kinds.push(json!({"skew_created_at": {"seconds": *rng.pick(&[-2, 2])}})),
+        _ => {}
+    }
+    let skip = rng.within(0..3);
+    let rule = |kind| json!({"kind": kind, "method": "POST", "path_prefix": CREATE, "skip": skip});
+    kinds.into_iter().map(rule).collect()
 }
 
 fn with_chance(rng: &mut Rng, mut rule: Value) -> Value {

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::faults;
 use crate::process::{APPLY, finish, killed_at, signal, spawn, told};
 use crate::tally::count;
+use crate::wishes::Wish;
 use crate::world::World;
 
 /// Where the protocol touches the disk or the network, and up to which time it is worth dying there.
@@ -31,9 +32,34 @@ pub fn step(world: &mut World, traces: bool) {
         world.tell(format!("fault {rule}"));
     }
     world.heygen.faults(json!(rules));
+    let seen = world.heygen.requests().len();
     let (kind, said) = act(world, traces);
+    spares_what_is_wished(world, seen);
     count(&kind);
     world.tell(format!("{kind}: {said}"));
+}
+
+/// Nothing that a manifest wishes for is deleted or stopped.
+fn spares_what_is_wished(world: &mut World, seen: usize) {
+    let requests = world.heygen.requests();
+    let ended = requests[seen..].iter().filter_map(|r| {
+        let path = r["path"].as_str()?;
+        match r["method"].as_str()? {
+            "DELETE" => path.strip_prefix("/v3/videos/"),
+            _ => path
+                .strip_prefix("/v3/video-agents/")?
+                .strip_suffix("/stop"),
+        }
+    });
+    let ended: Vec<_> = ended.collect();
+    let hashes: Vec<_> = world.wishes.now.values().map(Wish::hash).collect();
+    for session in world.heygen.sessions() {
+        let named = |id: &&&str| session["video_id"] == **id || session["session_id"] == **id;
+        let hash = session["callback_id"].as_str().unwrap();
+        if ended.iter().any(|id| named(&id)) && hashes.iter().any(|h| h == hash) {
+            world.broke("what is wished is spared", &session);
+        }
+    }
 }
 
 fn act(world: &mut World, traces: bool) -> (String, String) {
@@ -61,6 +87,11 @@ fn arguments(world: &mut World) -> Vec<&'static str> {
         _ => "1500ms",
     };
     arguments.extend(["--timeout", timeout, "--lock-timeout", "20s"]);
+    for flag in ["--prune", "--refresh", "--stop-superseded"] {
+        if world.rng.one_in(6) {
+            arguments.push(flag);
+        }
+    }
     arguments
 }
 

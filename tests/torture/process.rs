@@ -3,7 +3,10 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::support::Ran;
+use crate::tally::count;
 use crate::world::World;
 
 /// No move gives a run longer than five seconds; what hangs is a defect.
@@ -67,6 +70,7 @@ pub fn finish(world: &mut World, what: &str, mut child: Child) -> Ran {
     }
     let ran = Ran::finish(child);
     judge(world, what, &ran);
+    tally_up(&ran);
     ran
 }
 
@@ -98,4 +102,19 @@ pub fn told(ran: &Ran) -> String {
         .collect();
     let said = ran.stderr.lines().last().unwrap_or_default();
     format!("exit {code} {} {said}", nonzero.join(" "))
+}
+
+/// How lost answers were found.
+fn tally_up(ran: &Ran) {
+    let lines = ran
+        .stdout
+        .lines()
+        .filter_map(|l| serde_json::from_str(l).ok());
+    for line in lines.filter(|line: &Value| line["type"] == "settled") {
+        let by = line["adopted_by"].as_str().unwrap_or_default();
+        count(&format!(
+            "settled {} {by}",
+            line["phase"].as_str().unwrap_or_default()
+        ));
+    }
 }
