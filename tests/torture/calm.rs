@@ -43,12 +43,21 @@ fn refresh(world: &mut World) {
     world.tell(format!("refresh: {}", told(&ran)));
 }
 
-/// The exit code says so; what only a person can decide is looked at more closely.
+/// Nothing is planned, other than what only a person can decide, and every video that is wished for
+/// has ended: an event may have put another session in the place of a finished one.
 fn is_at_rest(world: &mut World) -> bool {
+    let evidence = Evidence::gather(world);
+    let planned = evidence.left_to_do().len();
     let arguments = ["plan", "--format", "json", "--detailed-exitcode"];
     let child = spawn(world.project.command(&arguments));
     let ran = finish(world, "plan", child);
-    ran.code == Some(0) || Evidence::gather(world).left_to_do().is_empty()
+    if ran.code == Some(0) && planned > 0 {
+        world.broke(
+            "the exit code tells whether there is something to do",
+            &ran.stdout,
+        );
+    }
+    planned == 0 && !evidence.is_rendering()
 }
 
 fn one_more_sends_nothing(world: &mut World) {

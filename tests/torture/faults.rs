@@ -16,6 +16,15 @@ pub fn some(rng: &mut Rng) -> Vec<Value> {
     if rng.one_in(3) {
         rules.extend(trap(rng));
     }
+    not_too_late(rules)
+}
+
+/// An effect after a long silence and a delay would come later than settling waits.
+fn not_too_late(mut rules: Vec<Value>) -> Vec<Value> {
+    let is = |rule: &Value, kind: &str| rule["kind"].get(kind).is_some();
+    if rules.iter().any(|rule| is(rule, "drop_late_effect")) {
+        rules.retain(|rule| !is(rule, "silence") && !is(rule, "slow"));
+    }
     rules
 }
 
