@@ -43,8 +43,8 @@ fn refresh(world: &mut World) {
     world.tell(format!("refresh: {}", told(&ran)));
 }
 
-/// Nothing is planned, other than what only a person can decide, and every video that is wished for
-/// has ended: an event may have put another session in the place of a finished one.
+/// Nothing is planned, other than what only a person can decide, and every video has ended: an
+/// event may have put another session in the place of a finished one.
 fn is_at_rest(world: &mut World) -> bool {
     let evidence = Evidence::gather(world);
     let planned = evidence.left_to_do().len();

@@ -156,8 +156,7 @@ fn unexplained(evidence: &Evidence, attempt: &Attempt, undecidable: bool) -> Opt
         Phase::Rendering if session.is_none() || attempt.video_id.is_none() => {
             Some("rendering, and no video")
         }
-        Phase::Submitted | Phase::Rendering if wished => Some("its end was never seen"),
-        Phase::Submitted | Phase::Rendering => None,
+        Phase::Submitted | Phase::Rendering => Some("its end was never seen"),
         Phase::Completed if attempt.video_id.is_none() || attempt.completed_at.is_none() => {
             Some("completed, and something is missing")
         }

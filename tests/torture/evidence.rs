@@ -115,14 +115,9 @@ impl Evidence {
         undecidable.iter().any(own) || self.held_prompts().contains(wish.prompt.as_str())
     }
 
-    /// Whether a video that is wished for has not ended yet.
+    /// Whether a video has not ended yet, as far as is recorded.
     pub fn is_rendering(&self) -> bool {
-        let unfinished = |phase: &str| matches!(phase, "submitted" | "rendering");
-        let shown = self
-            .wishes
-            .iter()
-            .map(|(name, _)| &self.status[name]["phase"]);
-        shown.filter_map(Value::as_str).any(unfinished)
+        self.attempts().any(|a| a.phase.is_unfinished())
     }
 
     /// What the plan would still do, other than what only a person can get on with.

@@ -1,6 +1,6 @@
 //! What is done to a project in one step, through the front door.
 
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -22,6 +22,15 @@ const CALLS: [(&str, u64); 8] = [
     ("writev", 5),
     ("recvfrom", 5),
     ("epoll_wait", 12),
+];
+
+/// What an apply may be told, and in how many it is.
+const FLAGS: [(&str, u64); 5] = [
+    ("--wait", 2),
+    ("--prune", 6),
+    ("--refresh", 6),
+    ("--stop-superseded", 6),
+    ("--retry-failed", 10),
 ];
 
 /// One step: new wishes, new faults, and a run that may not live to its end.
@@ -75,30 +84,38 @@ fn act(world: &mut World, traces: bool) -> (String, String) {
     }
 }
 
-/// Never longer than five seconds, mostly much shorter: a round should not wait.
-fn arguments(world: &mut World) -> Vec<&'static str> {
-    let mut arguments = APPLY.to_vec();
-    if world.rng.one_in(2) {
-        arguments.push("--wait");
-    }
+/// Never longer than five seconds, mostly much shorter: a round should not wait. At times one name
+/// alone is applied.
+fn arguments(world: &mut World) -> Vec<String> {
+    let mut arguments = APPLY.map(str::to_owned).to_vec();
     let timeout = match world.rng.within(0..8) {
         0 => "5s",
         1 | 2 => "300ms",
         _ => "1500ms",
     };
-    arguments.extend(["--timeout", timeout, "--lock-timeout", "20s"]);
-    for flag in ["--prune", "--refresh", "--stop-superseded"] {
-        if world.rng.one_in(6) {
-            arguments.push(flag);
+    arguments.extend(["--timeout", timeout, "--lock-timeout", "20s"].map(str::to_owned));
+    for (flag, chance) in FLAGS {
+        if world.rng.one_in(chance) {
+            arguments.push(flag.to_owned());
         }
+    }
+    if world.rng.one_in(8) {
+        let names: Vec<_> = world.wishes.now.keys().collect();
+        arguments.push(world.rng.pick(&names).to_string());
     }
     arguments
 }
 
+fn command(world: &World, arguments: &[String]) -> Command {
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    world.project.command(&arguments)
+}
+
 fn start(world: &mut World) -> (Child, String) {
     let arguments = arguments(world);
-    let what = arguments[1..].join(" ");
-    (spawn(world.project.command(&arguments)), what)
+    let child = spawn(command(world, &arguments));
+    // What every apply is given tells nothing.
+    (child, arguments[APPLY.len()..].join(" "))
 }
 
 fn apply(world: &mut World) -> String {
@@ -108,7 +125,11 @@ fn apply(world: &mut World) -> String {
 }
 
 fn refresh(world: &mut World) -> String {
-    let child = spawn(world.project.command(&["refresh"]));
+    let mut child = spawn(world.project.command(&["refresh"]));
+    if world.rng.one_in(2) {
+        std::thread::sleep(Duration::from_millis(world.rng.within(1..60)));
+        let _ = child.kill();
+    }
     told(&finish(world, "refresh", child))
 }
 
@@ -128,13 +149,14 @@ fn killed_at_a_call(world: &mut World) -> (String, String) {
     let nth = world.rng.within(1..most + 1);
     let nth = nth.min(world.rng.within(1..most + 1));
     let arguments = arguments(world);
-    let command = killed_at(&world.project.command(&arguments), call, nth);
+    let what = arguments[APPLY.len()..].join(" ");
+    let command = killed_at(&command(world, &arguments), call, nth);
     let ran = finish(world, "apply under strace", spawn(command));
     let kind = match ran.code {
         None => format!("apply killed at {call}"),
         Some(_) => format!("apply not killed at {call}"),
     };
-    (kind, format!("the {nth}th: {}", told(&ran)))
+    (kind, format!("{what}: number {nth}: {}", told(&ran)))
 }
 
 /// Dies while the server has its submission, before or after that took effect.
