@@ -19,7 +19,7 @@ pub fn come_to_rest(world: &mut World) {
     for _ in 0..MOST_TRIES {
         apply(world);
         refresh(world);
-        if !world.broken.is_empty() || is_at_rest(world) {
+        if is_at_rest(world) {
             break;
         }
         std::thread::sleep(Duration::from_millis(SETTLE_DELAY_MS));
