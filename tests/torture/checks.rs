@@ -7,9 +7,12 @@ use reconcile::state::{Attempt, Phase};
 use crate::evidence::{Evidence, Session, string};
 use crate::wishes::{Wish, short};
 
+/// Judges the evidence and adds what breaks it.
+type Rule = fn(&Evidence, &mut Vec<String>);
+
 /// Every way in which the rules are broken.
 pub fn check(evidence: &Evidence) -> Vec<String> {
-    let rules: [(&str, fn(&Evidence, &mut Vec<String>)); 8] = [
+    let rules: [(&str, Rule); 8] = [
         ("paid once", paid_once),
         ("nothing sent again that took effect", not_repeated),
         ("nothing forgotten", not_forgotten),
