@@ -151,7 +151,9 @@ fn explainable(evidence: &Evidence, broken: &mut Vec<String>) {
 fn unexplained(evidence: &Evidence, attempt: &Attempt, undecidable: bool) -> Option<&'static str> {
     let session = attempt.session_id.as_deref().map(|id| evidence.session(id));
     let ended = |status: &str| session.flatten().is_some_and(|s| s.status == status);
-    let is_wished = |(_, wish): &(String, Wish)| wish.hash() == attempt.hash.to_string();
+    let is_wished = |(name, wish): &(String, Wish)| {
+        wish.hash() == attempt.hash.to_string() && !evidence.is_held(name, wish)
+    };
     let wished = evidence.wishes.iter().any(is_wished);
     match attempt.phase {
         _ if session == Some(None) => Some("the server does not know its session"),

@@ -36,7 +36,12 @@ const FLAGS: [(&str, u64); 5] = [
 /// One step: new wishes, new faults, and a run that may not live to its end.
 pub fn step(world: &mut World, traces: bool) {
     world.change_wishes();
-    let rules = faults::some(&mut world.rng);
+    let mut rules = faults::some(&mut world.rng);
+    if world.names_first && !world.is_vouched() {
+        rules.retain(|rule| {
+            rule["kind"] != "foreign_session" && rule["kind"].get("list_lag").is_none()
+        });
+    }
     for rule in &rules {
         world.tell(format!("fault {rule}"));
     }
@@ -99,7 +104,7 @@ fn arguments(world: &mut World) -> Vec<String> {
             arguments.push(flag.to_owned());
         }
     }
-    if world.rng.one_in(8) {
+    if world.rng.one_in(8) && (world.names_first || world.is_vouched()) {
         let names: Vec<_> = world.wishes.now.keys().collect();
         arguments.push(world.rng.pick(&names).to_string());
     }

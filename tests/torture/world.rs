@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use reconcile::sandbox::Config;
+use reconcile::state::{ReadState, open_reader};
 use serde_json::Value;
 
 use crate::rng::Rng;
@@ -15,6 +16,8 @@ pub const REQUEST_TIMEOUT_MS: u64 = 400;
 
 pub struct World {
     pub rng: Rng,
+    /// One name alone may be applied before the state vouches for the past; no strangers until then.
+    pub names_first: bool,
     pub heygen: Heygen,
     pub project: Project,
     pub wishes: Wishes,
@@ -64,6 +67,7 @@ impl World {
         );
         let wishes = Wishes::new(&mut rng);
         let mut world = Self {
+            names_first: rng.one_in(3),
             rng,
             heygen,
             project,
@@ -80,6 +84,14 @@ impl World {
         }
         world.write_manifests();
         world
+    }
+
+    /// Whether the state knows of everything that was submitted before it began. Until then the
+    /// session of a stranger with our prompt is rightly a matter for a person.
+    pub fn is_vouched(&self) -> bool {
+        let reader = open_reader(&self.project.path(".reconcile")).unwrap();
+        let vouch = reader.load().unwrap().vouch;
+        vouch.is_some_and(|vouch| vouch.unproven.is_none())
     }
 
     pub fn tell(&mut self, what: impl Into<String>) {
