@@ -3,6 +3,7 @@
 mod support;
 
 use reconcile::sandbox::Config;
+use reconcile::state::{Phase, ReadState, open_reader};
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::{Heygen, Project, until};
@@ -128,4 +129,38 @@ fn a_superseded_video_is_stopped_only_on_request() {
         assert_eq!(stopped.count(), stops, "{ran:#?}");
         assert_eq!(ran.stderr.contains("which is superseded"), stops == 1);
     }
+}
+
+#[test]
+fn what_no_name_has_any_more_is_asked_for_too() {
+    let heygen = Heygen::start(Config {
+        render_time: Duration::from_millis(900),
+        ..Config::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.wish("a", "First.");
+    heygen.faults(json!([
+        {"kind": "drop_after"},
+        {"kind": "foreign_session"},
+        {"kind": "list_lag", "ms": 60_000, "method": "POST"},
+    ]));
+    project.expect(0, &["apply", "--auto-approve"]);
+    let ours = heygen
+        .sessions()
+        .into_iter()
+        .find(|s| s["foreign"] == false);
+    let ours = ours.unwrap()["session_id"].as_str().unwrap().to_owned();
+    project.wish("a", "Second.");
+    project.expect(0, &["apply", "--auto-approve"]);
+    let attempt = || {
+        let reader = open_reader(&project.path(".reconcile")).unwrap();
+        let attempts = reader.load().unwrap().attempts.into_values().flatten();
+        let mut of_ours = attempts.filter(|a| a.session_id.as_deref() == Some(&ours));
+        of_ours.next()
+    };
+    assert_eq!(attempt(), None, "a stranger's session was adopted");
+    until("ours is on record, and finished", || {
+        project.expect(0, &["refresh"]);
+        attempt().is_some_and(|a| a.phase == Phase::Completed)
+    });
 }

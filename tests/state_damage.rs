@@ -5,6 +5,7 @@ mod store_support;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reconcile::state::{
     Doubted, Entry, Phase, ReadState, Recorded, StateError, WriteState, open_reader,
@@ -291,6 +292,28 @@ fn a_lost_journal_is_no_new_state() {
     fs::remove_file(project.journal()).unwrap();
     assert_eq!(damaged_at(read(&project)), 0);
     assert_eq!(damaged_at(write(&project)), 0);
+}
+
+#[test]
+fn a_state_that_is_being_made_is_no_lost_one_to_readers() {
+    for _ in 0..100 {
+        let project = Project::new();
+        let begun = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                begun.store(true, Ordering::Release);
+                (0..).find_map(|_| match read(&project) {
+                    Ok(_) if !project.journal().exists() => None,
+                    read => Some(read),
+                })
+            });
+            while !begun.load(Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+            drop(project.open());
+            reader.join().unwrap().unwrap().unwrap();
+        });
+    }
 }
 
 #[test]

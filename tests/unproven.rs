@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use support::{Heygen, Project};
+use support::{Heygen, Project, until};
 
 const WAIT: [&str; 3] = ["apply", "--auto-approve", "--wait"];
 
@@ -109,4 +109,29 @@ fn a_name_that_was_not_looked_at_is_not_vouched_for() {
     let ran = project.expect(1, &WAIT);
     assert!(ran.stderr.contains("video-01  session"), "{ran:#?}");
     assert_eq!(posts(&heygen), 3);
+}
+
+#[test]
+fn what_this_state_itself_sent_is_settled_and_not_taken_for_forgotten() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.wish("a", "The same words.");
+    project.write(
+        "videos/b.yaml",
+        "prompt: The same words.\norientation: portrait\n",
+    );
+    heygen.faults(json!([{"kind": "silence", "ms": 5_000}]));
+    // One name alone: the state does not vouch for the others yet.
+    let mut child = project.spawn(&["apply", "--auto-approve", "a"]);
+    until("it took effect", || heygen.sessions().len() == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    project.expect(0, &WAIT);
+    let ids = heygen.callback_ids();
+    assert_eq!(posts(&heygen), 2);
+    for video in project.status() {
+        assert_eq!(video["phase"], "completed", "{video}");
+        assert!(ids.iter().any(|id| video["hash"] == *id), "{video}");
+    }
+    assert_eq!(project.actions(), [""; 0]);
 }

@@ -13,8 +13,8 @@ use crate::apply::{adopt_found, vouch};
 use crate::heygen::Reader;
 use crate::output::{count, escape};
 use crate::plan::{Kind, Selection};
-use crate::settle::{Match, Wished, look_back, prompt_key};
-use crate::state::{Doubted, Ledger, Unproven};
+use crate::settle::{Match, Question, Wished, look_back, prompt_key};
+use crate::state::{Doubted, Ledger, Phase, StateError, Unproven};
 
 /// Compares HeyGen's sessions with what would be submitted. A match stops the run, unless the user
 /// said what it means.
@@ -34,9 +34,11 @@ pub(super) async fn the_past(
         return Ok(vouch(ledger, env::now())?);
     }
     let known = ledger.recorded().sessions();
-    let found = look_back(reader, unproven.since, &known, &wished)
+    let mut found = look_back(reader, unproven.since, &known, &wished)
         .await
         .map_err(|error| inconclusive(&unproven, &error))?;
+    let unsettled = unsettled(ledger)?;
+    found.retain(|one| !unsettled.iter().any(|q| is_asked_for(q, one, &wished)));
     if !found.is_empty() {
         show(&found);
         if !args.adopt {
@@ -66,6 +68,28 @@ fn wished(ready: &Ready) -> Vec<Wished> {
             })
         })
         .collect()
+}
+
+/// The attempts that this run settles first.
+fn unsettled(ledger: &Ledger) -> Result<Vec<Question>, StateError> {
+    let recorded = ledger.recorded();
+    let mut questions = Vec::new();
+    for attempt in recorded.attempts_where(Phase::is_unsettled) {
+        if let Some(spec) = ledger.spec(&attempt.hash)? {
+            questions.push(Question::new(attempt, &spec, recorded));
+        }
+    }
+    Ok(questions)
+}
+
+/// A session that may be the lost answer of an unsettled attempt is no forgotten one. Until that is
+/// settled, nothing of the same prompt is sent.
+fn is_asked_for(question: &Question, found: &Match, wished: &[Wished]) -> bool {
+    let of_found = |w: &&Wished| w.name == found.name;
+    let prompt = wished.iter().find(of_found).map(|w| &w.prompt);
+    prompt == Some(&question.prompt)
+        && question.could_make(found.created_at)
+        && !question.seen_before.contains(&found.session_id)
 }
 
 fn adopt(

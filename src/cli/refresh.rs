@@ -21,7 +21,7 @@ use crate::follow::{Drift, refresh};
 use crate::output::{count, escape};
 use crate::plan::Selection;
 use crate::project::Settings;
-use crate::state::{Ledger, Record, Recorded};
+use crate::state::{AdoptedBy, Attempt, Ledger, Record, Recorded};
 use crate::video::{Name, VideoHash};
 
 pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<Exit, CliError> {
@@ -88,12 +88,20 @@ fn ask(
     })
 }
 
-/// The videos these names have, and those they show until then.
+/// The videos these names have, and those they show until then. Where no name is given also what no
+/// name has any more, as long as its end, or whose session it is, is not known.
 fn hashes(recorded: &Recorded, selection: &Selection) -> HashSet<VideoHash> {
     let records = recorded.records.values();
     let selected = records.filter(|r| selection.contains(&r.name));
     let both = |r: &Record| [Some(r.hash), r.shown.map(|s| s.hash)];
-    selected.flat_map(both).flatten().collect()
+    let mut hashes: HashSet<_> = selected.flat_map(both).flatten().collect();
+    if matches!(selection, Selection::All) {
+        let open =
+            |a: &&Attempt| a.phase.is_unfinished() || a.adopted_by == Some(AdoptedBy::Prompt);
+        let attempts = recorded.attempts.values().flatten();
+        hashes.extend(attempts.filter(open).map(|a| a.hash));
+    }
+    hashes
 }
 
 async fn refresh_all(

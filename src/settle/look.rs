@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use tokio::task::JoinSet;
 
 use super::decide::{Candidate, Evidence, Named, Verdict, decide};
 use super::{Question, events, prompt_key, walk};
@@ -67,27 +67,20 @@ fn verdicts(
 
 /// The prompts of sessions, a few at a time. Those whose id could not be recorded are left out.
 pub(super) async fn read(reader: &Reader, sessions: Vec<ListedSession>) -> Vec<Candidate> {
-    let mut sessions = sessions.into_iter().filter(|s| is_usable_id(&s.session_id));
-    let mut reads = JoinSet::new();
-    let mut candidates = Vec::new();
-    loop {
-        while reads.len() < AT_ONCE
-            && let Some(session) = sessions.next()
-        {
-            let reader = reader.clone();
-            reads.spawn(async move { candidate(&reader, session).await });
-        }
-        match reads.join_next().await {
-            Some(Ok(candidate)) => candidates.push(candidate),
-            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-            None => break,
-        }
-    }
+    let usable = sessions.into_iter().filter(|s| is_usable_id(&s.session_id));
+    let reads: Vec<_> = usable
+        .map(|session| candidate(reader.clone(), session))
+        .collect();
+    // No tasks of their own: where a run ends meanwhile, they end with it, and none is missing here.
+    let mut candidates: Vec<_> = stream::iter(reads)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
     candidates.sort_by(|a, b| (b.created_at, &b.session_id).cmp(&(a.created_at, &a.session_id)));
     candidates
 }
 
-async fn candidate(reader: &Reader, listed: ListedSession) -> Candidate {
+async fn candidate(reader: Reader, listed: ListedSession) -> Candidate {
     let prompts = match reader.session(&listed.session_id).await {
         Ok(session) => session.user_texts().map(prompt_key).collect(),
         Err(error) => {

@@ -31,9 +31,14 @@ pub struct Reader {
 
 impl Reader {
     fn journal(&self) -> Result<Option<Journal>, StateError> {
-        match Journal::open(&self.dir)? {
-            None => check_never_written(&self.dir, &self.objects).map(|()| None),
-            journal => Ok(journal),
+        if let Some(journal) = Journal::open(&self.dir)? {
+            return Ok(Some(journal));
+        }
+        match check_never_written(&self.dir, &self.objects) {
+            Ok(()) => Ok(None),
+            // The first writer may have begun meanwhile. It makes the journal before the others, so
+            // one that is missing even now is lost.
+            Err(lost) => Journal::open(&self.dir)?.map(Some).ok_or(lost),
         }
     }
 }

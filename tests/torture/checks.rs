@@ -1,0 +1,192 @@
+//! The rules, judged from the server's side and the state's. Each says what broke it.
+
+use std::collections::HashMap;
+
+use reconcile::state::{Attempt, Phase};
+
+use crate::evidence::{Evidence, Session, string};
+use crate::wishes::{Wish, short};
+
+/// Judges the evidence and adds what breaks it.
+type Rule = fn(&Evidence, &mut Vec<String>);
+
+/// Every way in which the rules are broken.
+pub fn check(evidence: &Evidence) -> Vec<String> {
+    let rules: [(&str, Rule); 8] = [
+        ("paid once", paid_once),
+        ("nothing sent again that took effect", not_repeated),
+        ("nothing forgotten", not_forgotten),
+        ("nothing under the wrong name", right_names),
+        ("no stranger's video in place of ours", no_stranger),
+        ("no name stuck", not_stuck),
+        ("every record explainable", explainable),
+        ("nothing left to do", nothing_left),
+    ];
+    let mut broken = Vec::new();
+    for (rule, judge) in rules {
+        let mut found = Vec::new();
+        judge(evidence, &mut found);
+        broken.extend(found.into_iter().map(|how| format!("{rule}: {how}")));
+    }
+    broken
+}
+
+/// One key makes one session, and one wish makes another only after the one before failed
+/// or was deleted.
+fn paid_once(evidence: &Evidence, broken: &mut Vec<String>) {
+    let mut before: HashMap<&str, &Session> = HashMap::new();
+    let mut keys: HashMap<&str, &Session> = HashMap::new();
+    for session in evidence.ours() {
+        if let Some(first) = keys.insert(&session.key, session) {
+            broken.push(format!("one key made {first:?} and {session:?}"));
+        }
+        let earlier = before.insert(&session.hash, session);
+        if let Some(earlier) = earlier.filter(|s| s.status != "failed" && s.video_exists) {
+            broken.push(format!("one wish made {earlier:?} and {session:?}"));
+        }
+    }
+}
+
+/// Whether HeyGen honours the key or not, a request is not sent again once it has a session.
+fn not_repeated(evidence: &Evidence, broken: &mut Vec<String>) {
+    for session in evidence.ours() {
+        let again = evidence
+            .posts
+            .iter()
+            .find(|(key, arrived)| *key == session.key && *arrived > session.made_ms);
+        if let Some((_, arrived)) = again {
+            broken.push(format!("at {arrived} again what made {session:?}"));
+        }
+    }
+}
+
+fn not_forgotten(evidence: &Evidence, broken: &mut Vec<String>) {
+    for session in evidence.ours() {
+        let same = |a: &&Attempt| a.session_id.as_deref() == Some(&session.id);
+        let attempts: Vec<_> = evidence.attempts().filter(same).collect();
+        match attempts.as_slice() {
+            [one] if one.hash.to_string() == session.hash => {}
+            others => broken.push(format!("{session:?} is in the state as {others:?}")),
+        }
+    }
+}
+
+/// What a name shows was made from what its manifest says.
+fn right_names(evidence: &Evidence, broken: &mut Vec<String>) {
+    for (name, wish) in &evidence.wishes {
+        let shown = &evidence.status[name];
+        let session = evidence.session(&string(&shown["session_id"]));
+        if string(&shown["hash"]) != wish.hash() {
+            if !evidence.is_held(name, wish) {
+                broken.push(format!(
+                    "{name} wishes {} and is {shown}",
+                    short(&wish.hash())
+                ));
+            }
+        } else if let Some(session) = session.filter(|s| !is_of(s, wish)) {
+            broken.push(format!("{name} wishes {wish:?} and shows {session:?}"));
+        }
+    }
+}
+
+fn is_of(session: &Session, wish: &Wish) -> bool {
+    session.prompt == wish.prompt && (session.foreign || session.hash == wish.hash())
+}
+
+fn no_stranger(evidence: &Evidence, broken: &mut Vec<String>) {
+    for attempt in evidence.attempts() {
+        let session = attempt.session_id.as_deref();
+        let Some(session) = session.and_then(|id| evidence.session(id)) else {
+            continue;
+        };
+        let key = attempt.idempotency_key();
+        let ours = evidence.ours().find(|s| s.key == key);
+        if let Some(ours) = ours.filter(|_| session.foreign) {
+            broken.push(format!("{attempt:?} has {session:?}, ours is {ours:?}"));
+        }
+    }
+}
+
+fn not_stuck(evidence: &Evidence, broken: &mut Vec<String>) {
+    for (name, wish) in &evidence.wishes {
+        let shown = &evidence.status[name];
+        let used_up = |a: &&serde_json::Value| {
+            string(&a["name"]) == *name && a["reason"]["code"] == "failed_exhausted"
+        };
+        let fine = match shown["phase"].as_str() {
+            Some("completed") => true,
+            Some("failed") => evidence.plan.iter().any(|a| used_up(&a)),
+            _ => false,
+        };
+        if !fine && !evidence.is_held(name, wish) {
+            broken.push(format!("{name} stays {shown}"));
+        }
+    }
+}
+
+/// Each attempt has a phase it can have, and what that phase needs.
+fn explainable(evidence: &Evidence, broken: &mut Vec<String>) {
+    for hash in &evidence.without_text {
+        broken.push(format!("the text of {} is lost", short(hash)));
+    }
+    for attempts in evidence.recorded.attempts.values() {
+        for (at, attempt) in attempts.iter().enumerate() {
+            let is_last = at + 1 == attempts.len();
+            let numbered = usize::try_from(attempt.number).unwrap() == at + 1;
+            let is_over = matches!(attempt.phase, Phase::Failed | Phase::Deleted | Phase::Gone);
+            if !numbered || !(is_last || is_over) {
+                broken.push(format!("attempt {} of {attempts:?}", at + 1));
+            }
+        }
+    }
+    let undecidable = evidence.undecidable();
+    for attempt in evidence.attempts() {
+        let allowed = undecidable.iter().any(|a| a.key() == attempt.key());
+        if let Some(why) = unexplained(evidence, attempt, allowed) {
+            broken.push(format!("{why}: {attempt:?}"));
+        }
+    }
+}
+
+fn unexplained(evidence: &Evidence, attempt: &Attempt, undecidable: bool) -> Option<&'static str> {
+    let session = attempt.session_id.as_deref().map(|id| evidence.session(id));
+    let ended = |status: &str| session.flatten().is_some_and(|s| s.status == status);
+    let is_wished = |(name, wish): &(String, Wish)| {
+        wish.hash() == attempt.hash.to_string() && !evidence.is_held(name, wish)
+    };
+    let wished = evidence.wishes.iter().any(is_wished);
+    match attempt.phase {
+        _ if session == Some(None) => Some("the server does not know its session"),
+        Phase::Submitted if session.is_none() => Some("submitted, and no session"),
+        Phase::Rendering if session.is_none() || attempt.video_id.is_none() => {
+            Some("rendering, and no video")
+        }
+        Phase::Submitted | Phase::Rendering => Some("its end was never seen"),
+        Phase::Completed if attempt.video_id.is_none() || attempt.completed_at.is_none() => {
+            Some("completed, and something is missing")
+        }
+        Phase::Completed if attempt.failure.is_some() => Some("completed, and failed"),
+        Phase::Completed => (!ended("completed")).then_some("not completed at the server"),
+        Phase::Failed if attempt.failure.is_none() => Some("failed, and no reason"),
+        Phase::Failed => (!ended("failed")).then_some("not failed at the server"),
+        Phase::NotSent if session.is_some() || attempt.video_id.is_some() => {
+            Some("not sent, and it has a session")
+        }
+        Phase::NotSent if wished => Some("wished and not sent"),
+        Phase::NotSent => None,
+        Phase::Submitting | Phase::Unknown if session.is_some() => {
+            Some("unsettled, with a session")
+        }
+        Phase::Submitting | Phase::Unknown => (!undecidable).then_some("not settled"),
+        Phase::Deleted | Phase::Gone => session
+            .flatten()
+            .is_some_and(|s| s.video_exists)
+            .then_some("missing, and there it is"),
+        Phase::Rejected => Some("nothing here leads to this"),
+    }
+}
+
+fn nothing_left(evidence: &Evidence, broken: &mut Vec<String>) {
+    let left = evidence.left_to_do();
+    broken.extend(left.iter().map(|action| format!("still planned: {action}")));
+}

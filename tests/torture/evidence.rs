@@ -1,0 +1,174 @@
+//! Everything there is to judge a round by: the server's side, the state's, and what was wished.
+
+use std::collections::{HashMap, HashSet};
+
+use reconcile::state::{Attempt, ReadState, Recorded, open_reader};
+use serde_json::{Value, json};
+
+use crate::wishes::Wish;
+use crate::world::World;
+
+/// A session as the server knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    pub id: String,
+    pub foreign: bool,
+    pub hash: String,
+    pub key: String,
+    pub prompt: String,
+    pub status: String,
+    pub made_ms: u64,
+    /// Not deleted.
+    pub video_exists: bool,
+}
+
+pub struct Evidence {
+    /// In the order they were made.
+    pub sessions: Vec<Session>,
+    /// Submissions: key, and when each arrived.
+    pub posts: Vec<(String, u64)>,
+    pub recorded: Recorded,
+    /// Hashes whose text the state has lost.
+    pub without_text: Vec<String>,
+    pub status: HashMap<String, Value>,
+    pub plan: Vec<Value>,
+    pub wishes: Vec<(String, Wish)>,
+    prompts: HashMap<String, String>,
+}
+
+impl Evidence {
+    pub fn gather(world: &World) -> Self {
+        let reader = open_reader(&world.project.path(".reconcile")).unwrap();
+        let recorded = reader.load().unwrap();
+        let text = |hash| reader.spec(hash).unwrap();
+        let lost = recorded.attempts.keys().filter(|hash| text(hash).is_none());
+        let without_text = lost.map(ToString::to_string).collect();
+        let prompts = recorded.attempts.keys().filter_map(|hash| {
+            let spec: Value = serde_json::from_str(&text(hash)?).ok()?;
+            Some((hash.to_string(), spec["prompt"].as_str()?.to_owned()))
+        });
+        let prompts = prompts.collect();
+        let status = world.project.status().into_iter();
+        let plan = world.project.plan()["actions"].as_array().unwrap().clone();
+        Self {
+            sessions: world.heygen.sessions().iter().map(session).collect(),
+            posts: posts(world),
+            status: status.map(|v| (string(&v["name"]), v)).collect(),
+            wishes: world.wishes.now.clone().into_iter().collect(),
+            recorded,
+            without_text,
+            plan,
+            prompts,
+        }
+    }
+
+    pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.recorded.attempts.values().flatten()
+    }
+
+    pub fn session(&self, id: &str) -> Option<&Session> {
+        self.sessions.iter().find(|s| s.id == id)
+    }
+
+    pub fn ours(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().filter(|s| !s.foreign)
+    }
+
+    /// Attempts that nobody but a person can settle: no event can name a session of ours, because
+    /// there is none, and the list can't tell that it is absent.
+    pub fn undecidable(&self) -> Vec<&Attempt> {
+        let claimed: HashSet<_> = self
+            .attempts()
+            .filter_map(|a| a.session_id.as_deref())
+            .collect();
+        let excused = |a: &&Attempt| {
+            let hash = a.hash.to_string();
+            let lost = self
+                .ours()
+                .any(|s| s.hash == hash && !claimed.contains(s.id.as_str()));
+            let prompt = self.prompts.get(&hash);
+            let same = |s: &&Session| s.foreign && Some(&s.prompt) == prompt;
+            let incognito = a.failure.as_ref().is_some_and(|f| f.code == "incognito");
+            a.phase.is_unsettled() && !lost && (incognito || self.sessions.iter().any(|s| same(&s)))
+        };
+        self.attempts().filter(excused).collect()
+    }
+
+    /// Prompts that an undecidable attempt holds.
+    pub fn held_prompts(&self) -> HashSet<&str> {
+        let undecidable = self.undecidable();
+        let prompts = undecidable
+            .iter()
+            .filter_map(|a| self.prompts.get(&a.hash.to_string()));
+        prompts.map(String::as_str).collect()
+    }
+
+    /// Whether this wish has to wait for a person.
+    pub fn is_held(&self, name: &str, wish: &Wish) -> bool {
+        let undecidable = self.undecidable();
+        let record = self
+            .recorded
+            .records
+            .iter()
+            .find(|(n, _)| n.as_str() == name);
+        let own = |a: &&Attempt| record.is_some_and(|(_, r)| r.hash == a.hash);
+        undecidable.iter().any(own) || self.held_prompts().contains(wish.prompt.as_str())
+    }
+
+    /// Whether a video has not ended yet, as far as is recorded.
+    pub fn is_rendering(&self) -> bool {
+        self.attempts().any(|a| a.phase.is_unfinished())
+    }
+
+    /// What the plan would still do, other than what only a person can get on with.
+    pub fn left_to_do(&self) -> Vec<&Value> {
+        let undecidable: HashSet<_> = self
+            .undecidable()
+            .iter()
+            .map(|a| a.hash.to_string())
+            .collect();
+        let is_left = |action: &&Value| {
+            let name = string(&action["name"]);
+            let kind = string(&action["action"]);
+            let wish = self.wishes.iter().find(|(n, _)| *n == name);
+            let held = wish.is_some_and(|(name, wish)| self.is_held(name, wish));
+            match kind.as_str() {
+                "orphan" => false,
+                "blocked" => action["reason"]["code"] != "failed_exhausted",
+                "settle" => !undecidable.contains(&string(&action["hash"])),
+                _ => !held,
+            }
+        };
+        self.plan.iter().filter(is_left).collect()
+    }
+}
+
+fn session(value: &Value) -> Session {
+    Session {
+        id: string(&value["session_id"]),
+        foreign: value["foreign"] == json!(true),
+        hash: string(&value["callback_id"]),
+        key: string(&value["idempotency_key"]),
+        prompt: string(&value["request"]["prompt"]),
+        status: string(&value["status"]),
+        made_ms: value["made_ms"].as_u64().unwrap(),
+        video_exists: value["video_exists"] == json!(true),
+    }
+}
+
+fn posts(world: &World) -> Vec<(String, u64)> {
+    let requests = world.heygen.requests().into_iter();
+    requests
+        .filter(|r| r["method"] == "POST" && r["path"] == "/v3/video-agents")
+        .map(|r| {
+            (
+                string(&r["idempotency_key"]),
+                r["time_ms"].as_u64().unwrap(),
+            )
+        })
+        .collect()
+}
+
+pub fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

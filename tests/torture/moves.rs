@@ -1,0 +1,254 @@
+//! What is done to a project in one step, through the front door.
+
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::faults;
+use crate::process::{APPLY, finish, killed_at, signal, spawn, told};
+use crate::tally::count;
+use crate::wishes::Wish;
+use crate::world::World;
+
+/// Where the protocol touches the disk or the network, and up to which time it is worth dying there.
+/// `strace` counts for each thread.
+const CALLS: [(&str, u64); 8] = [
+    ("fdatasync", 14),
+    ("pwrite64", 13),
+    ("fsync", 12),
+    ("rename", 6),
+    ("connect", 4),
+    ("writev", 5),
+    ("recvfrom", 5),
+    ("epoll_wait", 12),
+];
+
+/// What an apply may be told, and in how many it is.
+const FLAGS: [(&str, u64); 5] = [
+    ("--wait", 2),
+    ("--prune", 6),
+    ("--refresh", 6),
+    ("--stop-superseded", 6),
+    ("--retry-failed", 10),
+];
+
+/// One step: new wishes, new faults, and a run that may not live to its end.
+pub fn step(world: &mut World, traces: bool) {
+    world.change_wishes();
+    let mut rules = faults::some(&mut world.rng);
+    if world.names_first && !world.is_vouched() {
+        rules.retain(|rule| {
+            rule["kind"] != "foreign_session" && rule["kind"].get("list_lag").is_none()
+        });
+    }
+    for rule in &rules {
+        world.tell(format!("fault {rule}"));
+    }
+    world.heygen.faults(json!(rules));
+    let seen = world.heygen.requests().len();
+    let (kind, said) = act(world, traces);
+    spares_what_is_wished(world, seen);
+    count(&kind);
+    world.tell(format!("{kind}: {said}"));
+}
+
+/// Nothing that a manifest wishes for is deleted or stopped.
+fn spares_what_is_wished(world: &mut World, seen: usize) {
+    let requests = world.heygen.requests();
+    let ended = requests[seen..].iter().filter_map(|r| {
+        let path = r["path"].as_str()?;
+        match r["method"].as_str()? {
+            "DELETE" => path.strip_prefix("/v3/videos/"),
+            _ => path
+                .strip_prefix("/v3/video-agents/")?
+                .strip_suffix("/stop"),
+        }
+    });
+    let ended: Vec<_> = ended.collect();
+    let hashes: Vec<_> = world.wishes.now.values().map(Wish::hash).collect();
+    for session in world.heygen.sessions() {
+        let named = |id: &&&str| session["video_id"] == **id || session["session_id"] == **id;
+        let hash = session["callback_id"].as_str().unwrap();
+        if ended.iter().any(|id| named(&id)) && hashes.iter().any(|h| h == hash) {
+            world.broke("what is wished is spared", &session);
+        }
+    }
+}
+
+fn act(world: &mut World, traces: bool) -> (String, String) {
+    match world.rng.within(0..20) {
+        0..=3 => ("apply".to_owned(), apply(world)),
+        4..=6 => ("apply killed after a while".to_owned(), killed_later(world)),
+        7..=11 if traces => killed_at_a_call(world),
+        7..=13 => killed_at_a_request(world),
+        14 | 15 => ("apply interrupted".to_owned(), interrupted(world)),
+        16 | 17 => ("two applies".to_owned(), two_at_once(world)),
+        18 => ("readers beside an apply".to_owned(), readers(world)),
+        _ => ("refresh".to_owned(), refresh(world)),
+    }
+}
+
+/// Never longer than five seconds, mostly much shorter: a round should not wait. At times one name
+/// alone is applied.
+fn arguments(world: &mut World) -> Vec<String> {
+    let mut arguments = APPLY.map(str::to_owned).to_vec();
+    let timeout = match world.rng.within(0..8) {
+        0 => "5s",
+        1 | 2 => "300ms",
+        _ => "1500ms",
+    };
+    arguments.extend(["--timeout", timeout, "--lock-timeout", "20s"].map(str::to_owned));
+    for (flag, chance) in FLAGS {
+        if world.rng.one_in(chance) {
+            arguments.push(flag.to_owned());
+        }
+    }
+    if world.rng.one_in(8) && (world.names_first || world.is_vouched()) {
+        let names: Vec<_> = world.wishes.now.keys().collect();
+        arguments.push(world.rng.pick(&names).to_string());
+    }
+    arguments
+}
+
+fn command(world: &World, arguments: &[String]) -> Command {
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    world.project.command(&arguments)
+}
+
+fn start(world: &mut World) -> (Child, String) {
+    let arguments = arguments(world);
+    let child = spawn(command(world, &arguments));
+    // What every apply is given tells nothing.
+    (child, arguments[APPLY.len()..].join(" "))
+}
+
+fn apply(world: &mut World) -> String {
+    let (child, what) = start(world);
+    let ran = finish(world, "apply", child);
+    format!("{what}: {}", told(&ran))
+}
+
+fn refresh(world: &mut World) -> String {
+    let mut child = spawn(world.project.command(&["refresh"]));
+    if world.rng.one_in(2) {
+        std::thread::sleep(Duration::from_millis(world.rng.within(1..60)));
+        let _ = child.kill();
+    }
+    told(&finish(world, "refresh", child))
+}
+
+fn killed_later(world: &mut World) -> String {
+    let (mut child, what) = start(world);
+    let delay = Duration::from_millis(world.rng.within(1..400));
+    std::thread::sleep(delay);
+    let _ = child.kill();
+    let ran = finish(world, "apply", child);
+    format!("{what}: after {delay:?}: {}", told(&ran))
+}
+
+/// Dies at a step of the protocol: where it writes, syncs, connects, sends or receives.
+fn killed_at_a_call(world: &mut World) -> (String, String) {
+    let (call, most) = *world.rng.pick(&CALLS);
+    // Most runs have little to send: early moments are met more often.
+    let nth = world.rng.within(1..most + 1);
+    let nth = nth.min(world.rng.within(1..most + 1));
+    let arguments = arguments(world);
+    let what = arguments[APPLY.len()..].join(" ");
+    let command = killed_at(&command(world, &arguments), call, nth);
+    let ran = finish(world, "apply under strace", spawn(command));
+    let kind = match ran.code {
+        None => format!("apply killed at {call}"),
+        Some(_) => format!("apply not killed at {call}"),
+    };
+    (kind, format!("{what}: number {nth}: {}", told(&ran)))
+}
+
+/// Dies while the server has its submission, before or after that took effect.
+fn killed_at_a_request(world: &mut World) -> (String, String) {
+    let before = world.rng.one_in(2);
+    let fault = match before {
+        true => json!({"kind": {"slow": {"ms": 200}}, "times": 3}),
+        false => json!({"kind": {"silence": {"ms": 300}}, "times": 3}),
+    };
+    world.heygen.faults(json!([fault]));
+    let seen = world.heygen.requests().len();
+    let wanted = world.rng.within(1..4);
+    let (mut child, what) = start(world);
+    let held = wait_for_posts(world, &mut child, seen, wanted);
+    let _ = child.kill();
+    let ran = finish(world, "apply", child);
+    let when = if before { "before" } else { "after" };
+    let kind = match held {
+        true => format!("apply killed {when} the effect of a request"),
+        false => format!("apply that sent too little to be killed {when} an effect"),
+    };
+    (kind, format!("{what}: request {wanted}: {}", told(&ran)))
+}
+
+fn wait_for_posts(world: &World, child: &mut Child, seen: usize, wanted: u64) -> bool {
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(6) {
+        let path = format!("/_sandbox/requests?since={seen}");
+        let (_, answer) = world.heygen.send("GET", &path, None, None);
+        let requests = answer["data"].as_array().unwrap();
+        let posts = requests.iter().filter(|r| r["method"] == "POST").count();
+        if posts as u64 >= wanted {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    false
+}
+
+fn interrupted(world: &mut World) -> String {
+    let (child, what) = start(world);
+    let name = *world.rng.pick(&["-INT", "-TERM"]);
+    std::thread::sleep(Duration::from_millis(world.rng.within(5..300)));
+    signal(&child, name);
+    let again = world.rng.one_in(3);
+    if again {
+        std::thread::sleep(Duration::from_millis(world.rng.within(1..60)));
+        signal(&child, name);
+    }
+    let ran = finish(world, "apply", child);
+    let times = if again { "twice" } else { "once" };
+    format!("{what}: {name} {times}: {}", told(&ran))
+}
+
+fn two_at_once(world: &mut World) -> String {
+    let (mut first, one) = start(world);
+    std::thread::sleep(Duration::from_millis(world.rng.within(0..50)));
+    let (second, two) = start(world);
+    let kill = world.rng.one_in(2);
+    if kill {
+        std::thread::sleep(Duration::from_millis(world.rng.within(5..200)));
+        let _ = first.kill();
+    }
+    let first = finish(world, "the first apply", first);
+    let second = finish(world, "the second apply", second);
+    format!("{one}: {}; {two}: {}", told(&first), told(&second))
+}
+
+/// Reading needs no lock, and sees a state in order whatever is being written.
+fn readers(world: &mut World) -> String {
+    let (mut writer, what) = start(world);
+    let refresh = world.rng.one_in(2);
+    let refresh = refresh.then(|| spawn(world.project.command(&["refresh"])));
+    let mut reads = 0;
+    while writer.try_wait().unwrap().is_none() && reads < 12 {
+        for arguments in [["plan", "--format", "json"], ["status", "--format", "json"]] {
+            let child = spawn(world.project.command(&arguments));
+            let ran = finish(world, arguments[0], child);
+            reads += 1;
+            if ran.code != Some(0) {
+                world.broke("reading works beside a writer", format!("{ran:#?}"));
+            }
+        }
+    }
+    let ran = finish(world, "apply", writer);
+    if let Some(refresh) = refresh {
+        finish(world, "refresh", refresh);
+    }
+    format!("{what}: {}; {reads} reads", told(&ran))
+}
