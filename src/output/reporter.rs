@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::record::ways_out;
 use super::{Paint, escape, short_duration};
 use crate::apply::{Counts, Event, Progress};
 use crate::state::{Attempt, Phase};
@@ -244,23 +245,6 @@ fn text_line(event: &Event, paint: Paint) -> Option<String> {
             return None;
         }
     })
-}
-
-/// What to do about an attempt whose outcome is not known.
-fn ways_out(attempt: &Attempt) -> String {
-    let name = &attempt.name;
-    let mut text = String::from(
-        "    whether HeyGen took it is not known; it is held and not sent again\n    \
-         the next apply looks again; or decide:\n",
-    );
-    for session in &attempt.candidates {
-        let session = escape(session);
-        text += &format!("      reconcile state settle {name} --adopt {session}\n");
-    }
-    if attempt.candidates.is_empty() {
-        text += &format!("      reconcile state settle {name} --adopt SESSION\n");
-    }
-    text + &format!("      reconcile state settle {name} --not-sent")
 }
 
 fn settled_text(attempt: &Attempt) -> String {

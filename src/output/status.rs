@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::table::{line, widths};
 use super::{Paint, ago, count, escape};
 use crate::state::{Attempt, Phase};
 use crate::video::{Name, VideoHash};
@@ -77,16 +78,7 @@ pub fn write_status(
     }
     let lines: Vec<_> = rows.iter().map(|row| cells(row, now)).collect();
     let head = ["NAME", "PHASE", "AGE", "SESSION", "VIDEO", "PAGE"].map(str::to_owned);
-    let widths: Vec<_> = (0..head.len())
-        .map(|i| {
-            lines
-                .iter()
-                .chain([&head])
-                .map(|l| l[i].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
+    let widths = widths(&head, &lines);
     writeln!(out, "{}", paint.dim(line(&head, &widths)))?;
     for (row, cells) in rows.iter().zip(&lines) {
         writeln!(out, "{}", tint(paint, row, line(cells, &widths)))?;
@@ -103,14 +95,6 @@ pub fn write_status(
         "{}, {finished} completed",
         count(rows.len(), "video", "videos")
     )
-}
-
-fn line(cells: &[String], widths: &[usize]) -> String {
-    let mut text = String::new();
-    for (cell, width) in cells.iter().zip(widths) {
-        text.push_str(&format!("{cell:<width$}  "));
-    }
-    text.trim_end().to_owned()
 }
 
 fn cells(row: &StatusRow<'_>, now: Timestamp) -> [String; 6] {

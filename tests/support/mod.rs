@@ -292,16 +292,16 @@ pub fn stderr_of(child: &mut Child) -> impl Read + use<> {
 /// Copies a folder of the repository.
 pub fn copy_from_repository(from: &str, to: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(from);
-    copy(&root, to);
+    copy_folder(&root, to);
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
+            copy_folder(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();
         }

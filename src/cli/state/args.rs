@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::args::duration;
+use crate::cli::args::{Names, duration};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StateArgs {
@@ -14,10 +14,76 @@ pub(in crate::cli) struct StateArgs {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum StateCommand {
+    /// List the records
+    List(ListArgs),
+    /// Show everything known of a name
+    Show(ShowArgs),
+    /// Give a record another name; costs nothing
+    Mv(MvArgs),
+    /// Forget records; what was paid for stays known, and the videos stay at HeyGen
+    Rm(RmArgs),
+    /// Write the whole state to stdout as JSON Lines: the backup
+    Export(ExportArgs),
+    /// Take in an export; never lowers what is recorded
+    Import(ImportArgs),
     /// Decide by hand what an attempt with an unknown outcome came to
     Settle(SettleArgs),
     /// Mend a damaged state: keep what can be read, say what is lost, copy the rest aside
     Repair(RepairArgs),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListArgs {
+    #[command(flatten)]
+    pub(super) names: Names,
+    /// List the rehearsal's records
+    #[arg(long)]
+    pub(super) sandbox: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShowArgs {
+    /// A name, a glob (quote it), or a manifest's path
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    /// Show the rehearsal's record
+    #[arg(long)]
+    pub(super) sandbox: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MvArgs {
+    #[arg(value_name = "OLD")]
+    pub(super) old: String,
+    #[arg(value_name = "NEW")]
+    pub(super) new: String,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RmArgs {
+    /// Names, globs (quote them), or manifests' paths
+    #[arg(value_name = "NAME", required = true)]
+    pub(super) names: Vec<String>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExportArgs {
+    /// Export the rehearsal's state
+    #[arg(long)]
+    pub(super) sandbox: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ImportArgs {
+    /// A file that `state export` wrote; `-` for stdin
+    #[arg(value_name = "FILE")]
+    pub(super) file: String,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
 }
 
 /// What every command that changes the state takes.

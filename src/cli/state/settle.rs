@@ -1,43 +1,31 @@
 //! `reconcile state settle`: a person says what an attempt came to.
 
 use std::io::Write;
-use std::path::Path;
 
 use serde_json::json;
 
 use super::args::{ChangeArgs, SettleArgs};
+use super::names::{is_approved, open};
 use crate::apply::check_account;
-use crate::cli::approve;
 use crate::cli::connect::connect_reading;
 use crate::cli::context::Context;
 use crate::cli::env;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::open::open_ledger;
 use crate::heygen::{ReadError, Session};
 use crate::output::escape;
-use crate::project::Settings;
 use crate::settle::prompt_key;
 use crate::state::{AdoptedBy, Attempt, Entry, Ledger, Phase, is_usable_id};
 
 pub(super) fn run(context: &Context, args: &SettleArgs) -> Result<Exit, CliError> {
     let change = &args.change;
-    if !change.auto_approve && !approve::can_ask(context) {
-        return Err(approve::nobody_to_ask("state settle"));
-    }
-    let settings = context.settings()?;
-    let dir = context.state_dir(&settings, change.sandbox)?;
-    let mut ledger = open_ledger(context, &dir, "state settle", change.lock_timeout)?;
+    let mut ledger = open(context, change, "state settle")?;
     let attempt = unsettled(&ledger, &args.name)?;
     let decided = match &args.adopt {
-        Some(session) => {
-            let place = (&settings, dir.as_path());
-            adopt(context, change, &mut ledger, place, attempt, session)?
-        }
+        Some(session) => adopt(context, change, &mut ledger, attempt, session)?,
         None => not_sent(context, change, attempt)?,
     };
     let Some(attempt) = decided else {
-        context.say("Nothing was done.");
         return Ok(Exit::Failed);
     };
     ledger.write(vec![Entry::Attempt(attempt.clone())])?;
@@ -94,12 +82,11 @@ fn adopt(
     context: &Context,
     change: &ChangeArgs,
     ledger: &mut Ledger,
-    place: (&Settings, &Path),
     mut attempt: Attempt,
     session_id: &str,
 ) -> Result<Option<Attempt>, CliError> {
     refuse_known(ledger, session_id)?;
-    let session = read(context, change, ledger, place, session_id)?;
+    let session = read(context, change, ledger, session_id)?;
     let same = same_prompt(ledger, &attempt, &session)?;
     let prompt = match same {
         Some(true) => "it has the prompt of this attempt",
@@ -146,15 +133,16 @@ fn read(
     context: &Context,
     change: &ChangeArgs,
     ledger: &mut Ledger,
-    (settings, dir): (&Settings, &Path),
     session_id: &str,
 ) -> Result<Session, CliError> {
+    let settings = context.settings()?;
+    let dir = context.state_dir(&settings, change.sandbox)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| CliError::new("cannot start").because(e))?;
     runtime.block_on(async {
-        let api = connect_reading(context, settings, dir, change.sandbox).await?;
+        let api = connect_reading(context, &settings, &dir, change.sandbox).await?;
         let me = api.reader.me().await?;
         check_account(ledger, &api.base, &me, env::now())??;
         let session = api.reader.session(session_id).await;
@@ -182,13 +170,6 @@ fn same_prompt(
     let wanted = prompt_key(spec.prompt.as_str());
     let mut texts = session.user_texts().map(prompt_key).peekable();
     Ok(texts.peek().is_some().then(|| texts.any(|t| t == wanted)))
-}
-
-fn is_approved(context: &Context, change: &ChangeArgs) -> Result<bool, CliError> {
-    if change.auto_approve {
-        return Ok(true);
-    }
-    approve::ask(context, "Do this? Only `yes` is a yes:")
 }
 
 fn say(context: &Context, attempt: &Attempt) -> Result<Exit, CliError> {

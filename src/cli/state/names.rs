@@ -1,0 +1,49 @@
+//! Which recorded names an argument means, and opening the state for a change.
+
+use std::collections::BTreeSet;
+
+use super::args::ChangeArgs;
+use crate::cli::approve;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::open::open_ledger;
+use crate::cli::select;
+use crate::project::Desired;
+use crate::state::{Ledger, Recorded};
+use crate::video::Name;
+
+/// The recorded names that arguments mean; none is all.
+pub(super) fn recorded_names(
+    arguments: &[String],
+    recorded: &Recorded,
+) -> Result<BTreeSet<Name>, CliError> {
+    match arguments.is_empty() {
+        true => Ok(recorded.records.keys().cloned().collect()),
+        false => select::names(arguments, &Desired::default(), recorded),
+    }
+}
+
+/// Takes the lock, unless nobody could be asked about the change.
+pub(super) fn open(
+    context: &Context,
+    change: &ChangeArgs,
+    command: &str,
+) -> Result<Ledger, CliError> {
+    if !change.auto_approve && !approve::can_ask(context) {
+        return Err(approve::nobody_to_ask(command));
+    }
+    let settings = context.settings()?;
+    let dir = context.state_dir(&settings, change.sandbox)?;
+    open_ledger(context, &dir, command, change.lock_timeout)
+}
+
+pub(super) fn is_approved(context: &Context, change: &ChangeArgs) -> Result<bool, CliError> {
+    if change.auto_approve {
+        return Ok(true);
+    }
+    let approved = approve::ask(context, "Do this? Only `yes` is a yes:")?;
+    if !approved {
+        context.say("Nothing was done.");
+    }
+    Ok(approved)
+}
