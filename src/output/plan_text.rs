@@ -38,13 +38,6 @@ fn write_action(out: &mut dyn Write, action: &Action, view: PlanView) -> io::Res
     let name = paint.bold(escape(action.name.as_str()));
     writeln!(out, "{} {name}{price}", tint(paint, action.kind, head))?;
     writeln!(out, "    {}", escape(&action.reason.text))?;
-    if action.kind == Kind::Settle {
-        writeln!(
-            out,
-            "    {}",
-            paint.dim("held until it is settled; nothing is sent again")
-        )?;
-    }
     write_diff(out, &action.diff, view)?;
     writeln!(out)
 }
