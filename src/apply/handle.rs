@@ -33,14 +33,22 @@ impl Engine<'_> {
                 self.stopped(&name, &session_id, stopped);
                 Ok(())
             }
-            // The attempt stays `submitting` in the state: the next run says that it is unknown.
+            // The attempt stays `submitting` in the state: the next run settles it.
             Err(error) => {
-                let text = format!("a request broke off inside reconcile: {error}");
-                self.error(None, None, "internal", text.clone());
-                self.halt(End::Stopped(text));
+                self.broke_off(&error);
                 Ok(())
             }
         }
+    }
+
+    /// A task of our own panicked. One that was told to end is as it should be.
+    fn broke_off(&mut self, error: &JoinError) {
+        if error.is_cancelled() {
+            return;
+        }
+        let text = format!("a request broke off inside reconcile: {error}");
+        self.error(None, None, "internal", text.clone());
+        self.halt(End::Stopped(text));
     }
 
     fn stopped(&mut self, name: &Name, session_id: &str, stopped: Result<(), ReadError>) {
@@ -329,7 +337,10 @@ impl Engine<'_> {
                 self.alive(answer);
                 Ok(())
             }
-            Err(_) => Ok(()),
+            Err(error) => {
+                self.broke_off(&error);
+                Ok(())
+            }
         }
     }
 

@@ -97,12 +97,12 @@ impl Reporter {
             Event::Notice(text) => escape(text).into_owned(),
             Event::Settling { name, wait } => format!(
                 "the outcome of {name} was not learned; HeyGen is asked for it in {}",
-                short_duration((*wait).max(Duration::from_secs(1)))
+                short_duration(rounded_up(*wait))
             ),
             Event::Paused { reason, wait } => format!(
                 "{}; going on in {}",
                 escape(reason),
-                short_duration((*wait).max(Duration::from_secs(1)))
+                short_duration(rounded_up(*wait))
             ),
             _ => return,
         };
@@ -128,6 +128,12 @@ impl Reporter {
             eprintln!("{text}");
         }
     }
+}
+
+/// To whole seconds, so that nobody comes back too early.
+fn rounded_up(wait: Duration) -> Duration {
+    let part = u64::from(wait.subsec_nanos() > 0);
+    Duration::from_secs(wait.as_secs() + part)
 }
 
 fn bar() -> ProgressBar {
