@@ -519,10 +519,7 @@ proptest! {
 fn a_failure_is_quoted_in_the_reason() {
     let mut state = recorded(&[("a", "x", Phase::Rejected)]);
     let mut refused = attempt("a", "x", 1, Phase::Rejected);
-    refused.failure = Some(Failure {
-        code: "invalid_parameter".into(),
-        message: "no such avatar".into(),
-    });
+    refused.failure = Some(Failure::new("invalid_parameter", "no such avatar").into());
     state.put(Entry::Attempt(refused));
     let plan = plan(&desired(&[("a", "x")]), &state, &options());
     let text = &plan.actions[0].reason.text;

@@ -35,7 +35,7 @@ fn broken(attempts: Vec<Attempt>) -> String {
 
 /// The attempt after an intent that came to nothing HeyGen knows of.
 fn ended(number: u32, phase: Phase) -> Attempt {
-    let failure = (phase == Phase::Rejected).then(failure);
+    let failure = (phase == Phase::Rejected).then(|| failure().into());
     Attempt {
         failure,
         ..bare(1, number, phase)

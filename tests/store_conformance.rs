@@ -154,7 +154,7 @@ fn batches() -> impl Strategy<Value = Vec<Option<Vec<Entry>>>> {
         (0..6_u32).prop_map(|n| Entry::Attempt(attempt(n, Phase::Rendering))),
         (0..6_u32, 1..4_u32).prop_map(|(n, i)| {
             let mut failed = bare(n, i, Phase::Failed);
-            failed.failure = Some(failure());
+            failed.failure = Some(failure().into());
             Entry::Attempt(failed)
         }),
         (0..3_u32).prop_map(|n| Entry::Asset(asset(n))),

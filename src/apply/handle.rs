@@ -233,7 +233,7 @@ impl Engine<'_> {
         error: &ApiError,
     ) -> Result<(), StateError> {
         attempt.phase = Phase::Rejected;
-        attempt.failure = Some(failure(error));
+        attempt.failure = Some(failure(error).into());
         self.record(attempt.clone())?;
         let about_files = error
             .param
@@ -264,7 +264,7 @@ impl Engine<'_> {
         error: &ApiError,
     ) -> Result<(), StateError> {
         attempt.phase = Phase::Failed;
-        attempt.failure = Some(failure(error));
+        attempt.failure = Some(failure(error).into());
         self.record(attempt.clone())?;
         self.queue.finish(job);
         self.emit(Event::Failed(attempt));
@@ -278,7 +278,7 @@ impl Engine<'_> {
         reason: String,
     ) -> Result<(), StateError> {
         attempt.phase = Phase::Unknown;
-        attempt.failure = Some(Failure::new("unknown_outcome", &reason));
+        attempt.failure = Some(Failure::new("unknown_outcome", &reason).into());
         self.record(attempt.clone())?;
         self.queue.finish(&job);
         self.queue.hold(job.manifest.spec.prompt.as_str(), &attempt);

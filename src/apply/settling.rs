@@ -65,7 +65,7 @@ impl Engine<'_> {
         if attempt.phase == Phase::Submitting {
             attempt.phase = Phase::Unknown;
             let why = "stopped before the answer was recorded";
-            attempt.failure = Some(Failure::new("interrupted", why));
+            attempt.failure = Some(Failure::new("interrupted", why).into());
             self.record(attempt.clone())?;
         }
         self.open_settling(&attempt, job);

@@ -72,7 +72,9 @@ impl Engine<'_> {
             previous: same.map_or_else(|| old.map(|r| r.hash), |r| r.previous),
             moved_from: old.and_then(|r| r.moved_from.clone()),
             since: same.map_or(now, |r| r.since),
-            shown: old.and_then(|r| recorded.finished(r)).map(Attempt::key),
+            shown: old
+                .and_then(|r| recorded.finished(r))
+                .map(|a| a.key().into()),
             protected: action.protected,
         }
     }

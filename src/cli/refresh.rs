@@ -93,7 +93,7 @@ fn ask(
 fn hashes(recorded: &Recorded, selection: &Selection) -> HashSet<VideoHash> {
     let records = recorded.records.values();
     let selected = records.filter(|r| selection.contains(&r.name));
-    let both = |r: &Record| [Some(r.hash), r.shown.map(|s| s.hash)];
+    let both = |r: &Record| [Some(r.hash), r.shown.as_ref().map(|s| s.hash)];
     let mut hashes: HashSet<_> = selected.flat_map(both).flatten().collect();
     if matches!(selection, Selection::All) {
         let open =

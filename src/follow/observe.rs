@@ -21,7 +21,7 @@ pub fn observe(attempt: &Attempt, seen: &Seen, now: Timestamp) -> Option<Attempt
         Seen::Ended(video) => ended(&mut next, video, now),
         Seen::SessionFailed { message } => {
             next.phase = Phase::Failed;
-            next.failure = Some(Failure::new("session_failed", message));
+            next.failure = Some(Failure::new("session_failed", message).into());
             next.completed_at = Some(now);
         }
         Seen::Missing => missing(&mut next, now),
@@ -52,10 +52,11 @@ fn ended(attempt: &mut Attempt, video: &Video, now: Timestamp) {
         attempt.failure = None;
     } else {
         attempt.phase = Phase::Failed;
-        attempt.failure = Some(Failure::new(
+        let failure = Failure::new(
             video.failure_code.as_deref().unwrap_or("failed"),
             video.failure_message.as_deref().unwrap_or_default(),
-        ));
+        );
+        attempt.failure = Some(failure.into());
     }
 }
 

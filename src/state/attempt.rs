@@ -63,7 +63,7 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video_page_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// Where the webhook of this attempt goes. Part of the request, not of the hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
@@ -245,7 +245,7 @@ impl Attempt {
     /// It stays unknown; these sessions could be its own.
     pub fn leave_undecided(&mut self, code: &str, why: &str, candidates: Vec<String>) {
         self.phase = Phase::Unknown;
-        self.failure = Some(Failure::new(code, why));
+        self.failure = Some(Failure::new(code, why).into());
         self.candidates = candidates;
         self.candidates.truncate(Self::MAX_CANDIDATES);
     }
@@ -289,7 +289,7 @@ mod tests {
             completed_at: Some(Timestamp::MAX),
             duration_s: Some(f64::MAX),
             video_page_url: Some("u".repeat(500)),
-            failure: Some(Failure::new(&"c".repeat(9_999), &"\"\u{7}".repeat(9_999))),
+            failure: Some(Failure::new(&"c".repeat(9_999), &"\"\u{7}".repeat(9_999)).into()),
             callback_url: Some("u".repeat(1_000)),
             replace: true,
             adopted_by: Some(AdoptedBy::Prompt),

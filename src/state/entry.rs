@@ -53,7 +53,7 @@ pub struct Record {
     pub since: Timestamp,
     /// The completed video this name had before, shown until that of `hash` is completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shown: Option<AttemptKey>,
+    pub shown: Option<Box<AttemptKey>>,
     /// Its manifest said that the video is never pruned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub protected: bool,

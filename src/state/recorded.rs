@@ -180,7 +180,7 @@ impl Recorded {
     pub fn finished(&self, record: &Record) -> Option<&Attempt> {
         let completed = |a: &&Attempt| a.phase == Phase::Completed;
         let own = self.attempts_of(&record.hash).iter().rev().find(completed);
-        own.or_else(|| self.attempt(&record.shown?).filter(completed))
+        own.or_else(|| self.attempt(record.shown.as_ref()?).filter(completed))
     }
 
     #[must_use]

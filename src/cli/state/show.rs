@@ -53,7 +53,7 @@ fn attempts<'a>(recorded: &'a Recorded, record: &Record) -> Vec<&'a Attempt> {
     let hashes = [
         Some(record.hash),
         record.previous,
-        record.shown.map(|s| s.hash),
+        record.shown.as_ref().map(|s| s.hash),
     ];
     let mut all: Vec<_> = recorded.attempts.values().flatten().collect();
     all.retain(|a| a.name == record.name || hashes.contains(&Some(a.hash)));
