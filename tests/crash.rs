@@ -142,6 +142,26 @@ fn an_interrupt_finishes_what_is_under_way_and_says_so() {
 }
 
 #[test]
+fn an_interrupt_before_the_first_submission_sends_nothing() {
+    let heygen = slow();
+    let project = Project::new(Some(&heygen));
+    project.wishes(3);
+    let list = json!({"kind": {"slow": {"ms": 1_500}}, "method": "GET", "path_prefix": "/v3/video-agents", "times": null});
+    heygen.faults(json!([list]));
+    let child = project.spawn(&WAIT);
+    until("the sessions are asked for", || {
+        heygen.count("GET", "/v3/video-agents") == 1
+    });
+    signal(child.id(), "-INT");
+    let ran = Ran::finish(child);
+    assert_eq!(ran.code, Some(130), "{ran:#?}");
+    assert_eq!(heygen.count("POST", "/v3/video-agents"), 0);
+    heygen.faults(json!([]));
+    project.expect(0, &WAIT);
+    assert_eq!(heygen.sessions().len(), 3);
+}
+
+#[test]
 fn a_second_interrupt_stops_at_once_and_leaves_the_outcome_unknown() {
     let heygen = slow();
     let project = Project::new(Some(&heygen));

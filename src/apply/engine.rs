@@ -56,6 +56,17 @@ pub struct Outcome {
     pub end: End,
 }
 
+impl Outcome {
+    /// Told to stop before anything was sent.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self {
+            counts: Counts::default(),
+            end: End::Interrupted,
+        }
+    }
+}
+
 /// Executes one plan.
 pub struct Engine<'a> {
     pub(super) ledger: &'a mut Ledger,

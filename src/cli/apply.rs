@@ -20,7 +20,7 @@ use super::planning;
 use super::prove;
 use super::refresh;
 use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, outdated_notes, survey};
-use crate::heygen::Me;
+use crate::heygen::{Me, Writer};
 use crate::output::Reporter;
 use crate::plan::{self, Action, Kind, Options, Plan};
 use crate::project::{Desired, ProjectBytes, Settings};
@@ -56,6 +56,14 @@ pub(super) struct Ready {
     pub(super) options: Options,
     pub(super) plan: Plan,
     pub(super) texts: Texts,
+}
+
+/// What is known of HeyGen before the first request that may cost.
+struct Prepared {
+    api: Reading,
+    writer: Writer,
+    heygen_clock: HeygenClock,
+    run: Option<u64>,
 }
 
 impl<'a> Apply<'a> {
@@ -235,36 +243,55 @@ impl<'a> Apply<'a> {
         ready: &mut Ready,
         reporter: &mut Reporter,
     ) -> Result<Outcome, CliError> {
-        let stop = watch_interrupts()?;
-        let sandbox = self.args.planning.sandbox;
-        let (api, writer) = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
-        let me = self.check_account(ledger, &api).await?;
-        prove::the_past(self.context, self.args, ledger, &api.reader, ready).await?;
-        let now = env::now();
-        let heygen_clock = HeygenClock {
-            date: me.date.unwrap_or(now),
-            seen: std::time::Instant::now(),
-        };
-        let run = match ready.plan.actions.iter().any(Action::may_submit) {
-            true => Some(survey(ledger, &api.reader, heygen_clock.now(), now).await?),
-            false => None,
+        let mut stop = watch_interrupts()?;
+        let limits = self.limits();
+        let prepared = tokio::select! {
+            prepared = self.prepare_to_send(ledger, ready) => prepared?,
+            _ = stop.changed() => return Ok(Outcome::interrupted()),
         };
         let mut report = |event| reporter.event(&event);
         let engine = Engine::new(Parts {
             ledger,
-            reader: api.reader.clone(),
-            writer,
+            reader: prepared.api.reader.clone(),
+            writer: prepared.writer,
             bytes: Arc::new(ProjectBytes::new(&self.context.root)),
-            limits: self.limits(),
+            limits,
             clock: env::now,
-            heygen_clock,
-            run,
+            heygen_clock: prepared.heygen_clock,
+            run: prepared.run,
             report: &mut report,
             stop,
         });
         let manifests = ready.texts.wished.clone();
         let selection = &ready.options.selection;
         Ok(engine.run(&ready.plan, manifests, selection).await?)
+    }
+
+    /// Everything that only reads. It may be broken off: what it wrote down stays true.
+    async fn prepare_to_send(
+        &self,
+        ledger: &mut Ledger,
+        ready: &mut Ready,
+    ) -> Result<Prepared, CliError> {
+        let sandbox = self.args.planning.sandbox;
+        let (api, writer) = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
+        let me = self.check_account(ledger, &api).await?;
+        let now = env::now();
+        let heygen_clock = HeygenClock {
+            date: me.date.unwrap_or(now),
+            seen: std::time::Instant::now(),
+        };
+        prove::the_past(self.context, self.args, ledger, &api.reader, ready).await?;
+        let run = match ready.plan.actions.iter().any(Action::may_submit) {
+            true => Some(survey(ledger, &api.reader, heygen_clock.now(), env::now()).await?),
+            false => None,
+        };
+        Ok(Prepared {
+            api,
+            writer,
+            heygen_clock,
+            run,
+        })
     }
 
     async fn check_account(&self, ledger: &mut Ledger, api: &Reading) -> Result<Me, CliError> {
