@@ -4,6 +4,7 @@
 //! that was cut off is noticed.
 
 use std::io::{self, Write};
+use std::str::Utf8Error;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,8 @@ use crate::video::{Spec, VideoHash};
 
 const FORMAT: &str = "reconcile.export";
 const VERSION: u32 = 1;
+/// The largest wish there can be, every character of it escaped, is shorter.
+const MAX_LINE: usize = 8 << 20;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +45,8 @@ enum Line {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Export {
     pub exported_at: Timestamp,
-    pub entries: Vec<Entry>,
+    /// Each with the line it stands in.
+    pub entries: Vec<(usize, Entry)>,
     pub specs: Vec<Spec>,
 }
 
@@ -112,7 +116,8 @@ fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
 }
 
 /// Reads an export; anything it does not know is refused.
-pub fn read(text: &str) -> Result<Export, ExportError> {
+pub fn read(bytes: &[u8]) -> Result<Export, ExportError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| not_text(bytes, error))?;
     let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
     let (_, first) = lines.next().ok_or(ExportError::Format)?;
     let mut export = Export {
@@ -122,6 +127,9 @@ pub fn read(text: &str) -> Result<Export, ExportError> {
     };
     for (count, (at, line)) in lines.by_ref().enumerate() {
         let wrong = |what: String| ExportError::Line { line: at, what };
+        if line.len() > MAX_LINE {
+            return Err(wrong(format!("it is longer than {MAX_LINE} bytes")));
+        }
         match serde_json::from_str(line).map_err(|e| wrong(e.to_string()))? {
             Line::End { lines } if lines != count => {
                 return Err(wrong(format!(
@@ -131,7 +139,7 @@ pub fn read(text: &str) -> Result<Export, ExportError> {
             Line::End { .. } => return ended(lines, export),
             Line::Entry(entry) => {
                 entry.to_json().map_err(|e| wrong(e.to_string()))?;
-                export.entries.push(*entry);
+                export.entries.push((at, *entry));
             }
             Line::Spec { hash, text } => {
                 let spec = Spec::from_canonical(&text).map_err(|e| wrong(e.to_string()))?;
@@ -146,6 +154,14 @@ pub fn read(text: &str) -> Result<Export, ExportError> {
         }
     }
     Err(ExportError::CutOff)
+}
+
+fn not_text(bytes: &[u8], error: Utf8Error) -> ExportError {
+    let before = &bytes[..error.valid_up_to()];
+    ExportError::Line {
+        line: before.iter().filter(|b| **b == b'\n').count() + 1,
+        what: "it is not UTF-8".into(),
+    }
 }
 
 fn header(line: &str) -> Result<Header, ExportError> {

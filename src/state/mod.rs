@@ -70,7 +70,7 @@ pub use export::{Export, ExportError};
 pub use ledger::Ledger;
 pub use lock::{Holder, Lock, LockError, WatchLock};
 pub use memory::MemoryState;
-pub use merge::{MergeError, merge};
+pub use merge::{Conflict, MergeError, merge};
 pub use reader::{Reader, open_reader};
 pub use recorded::Recorded;
 pub use repair::{Found, Lost, Repair};

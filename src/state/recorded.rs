@@ -169,7 +169,7 @@ impl Recorded {
     }
 
     /// The most our clock was ever seen to be ahead.
-    fn ahead_of_heygen(&self) -> SignedDuration {
+    pub(super) fn ahead_of_heygen(&self) -> SignedDuration {
         let attempts = self.attempts.values().flatten();
         let ahead = attempts.filter_map(|a| Some(a.intent_at.duration_since(a.intent_at_heygen?)));
         ahead.max().unwrap_or_default().max(SignedDuration::ZERO)

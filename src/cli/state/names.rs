@@ -1,11 +1,15 @@
-//! Which recorded names an argument means, and opening the state for a change.
+//! What the commands share: which recorded names are meant, opening the state, the answer.
 
 use std::collections::BTreeSet;
+use std::io::Write;
+
+use serde_json::Value;
 
 use super::args::ChangeArgs;
 use crate::cli::approve;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
 use crate::cli::open::open_ledger;
 use crate::cli::select;
 use crate::project::Desired;
@@ -46,4 +50,13 @@ pub(super) fn is_approved(context: &Context, change: &ChangeArgs) -> Result<bool
         context.say("Nothing was done.");
     }
     Ok(approved)
+}
+
+/// Tells a person, or a program, what was done.
+pub(super) fn answer(context: &Context, text: &str, document: &Value) -> Result<Exit, CliError> {
+    match context.is_json() {
+        true => writeln!(std::io::stdout().lock(), "{document}")?,
+        false => context.say(text),
+    }
+    Ok(Exit::Done)
 }

@@ -1,12 +1,14 @@
 //! `reconcile state rm`: forgets records. Attempts and their numbers stay.
 
+use serde_json::json;
+
 use super::args::RmArgs;
-use super::names::{is_approved, open, recorded_names};
+use super::names::{answer, is_approved, open, recorded_names};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::output::count;
-use crate::state::{Entry, Recorded};
+use crate::state::{Entry, Phase, Recorded};
 use crate::video::Name;
 
 pub(super) fn run(context: &Context, args: &RmArgs) -> Result<Exit, CliError> {
@@ -26,16 +28,23 @@ pub(super) fn run(context: &Context, args: &RmArgs) -> Result<Exit, CliError> {
         return Ok(Exit::Failed);
     }
     let removed = count(names.len(), "record was", "records were");
-    ledger.write(names.into_iter().map(Entry::Forget).collect())?;
-    context.say(&format!("{removed} forgotten"));
-    Ok(Exit::Done)
+    ledger.write(names.iter().cloned().map(Entry::Forget).collect())?;
+    answer(
+        context,
+        &format!("{removed} forgotten"),
+        &json!({"format_version": "1.0", "forgotten": names}),
+    )
 }
 
 /// An attempt that holds a prompt must be found by the name that holds it.
 fn refuse_unsettled(recorded: &Recorded, name: &Name) -> Result<(), CliError> {
     let hash = recorded.records.get(name).map(|r| r.hash);
-    let last = hash.and_then(|hash| recorded.last_attempt(&hash));
-    match last.is_some_and(|a| a.phase.is_unsettled()) {
+    let unsettled = recorded.attempts_where(Phase::is_unsettled);
+    // An imported record may have led the name away from the hash of its own attempt.
+    match unsettled
+        .iter()
+        .any(|a| Some(a.hash) == hash || a.name == *name)
+    {
         false => Ok(()),
         true => Err(CliError::new(format!(
             "{name} has an attempt whose outcome is not known; nothing was done"

@@ -1,0 +1,162 @@
+//! Two reports on one attempt: which knows more. Pure.
+
+use super::Conflict;
+use crate::state::{AdoptedBy, Attempt, Phase};
+
+/// The one of two reports on an attempt that knows more: a session before all else, and what is not
+/// certain before that it was never sent.
+pub(super) fn further(ours: &Attempt, theirs: &Attempt) -> Result<Attempt, Conflict> {
+    let (mut more, less) = match (overrules(ours, theirs), overrules(theirs, ours)) {
+        (true, _) => return Ok(ours.clone()),
+        (_, true) => return Ok(theirs.clone()),
+        _ if weight(theirs) > weight(ours) => (theirs.clone(), ours),
+        _ => (ours.clone(), theirs),
+    };
+    one_session(ours, theirs)?;
+    one_intent(ours, theirs)?;
+    if more.session_id.is_some() {
+        more.video_id = more.video_id.or_else(|| less.video_id.clone());
+        more.completed_at = more.completed_at.or(less.completed_at);
+        more.duration_s = more.duration_s.or(less.duration_s);
+        more.video_page_url = more.video_page_url.or_else(|| less.video_page_url.clone());
+    }
+    Ok(more)
+}
+
+fn one_session(ours: &Attempt, theirs: &Attempt) -> Result<(), Conflict> {
+    match (&ours.session_id, &theirs.session_id) {
+        (Some(one), Some(other)) if one != other => Err(Conflict::Session {
+            hash: ours.hash.short(),
+            number: ours.number,
+            ours: one.clone(),
+            theirs: other.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A number may be sent again once it proved never to have been sent. Two tries that are both not
+/// settled have no common time to look at: taken for either, the other could be paid for again.
+fn one_intent(ours: &Attempt, theirs: &Attempt) -> Result<(), Conflict> {
+    let both = ours.phase.is_unsettled() && theirs.phase.is_unsettled();
+    match both && ours.intent_at != theirs.intent_at {
+        false => Ok(()),
+        true => Err(Conflict::Unsettled {
+            hash: ours.hash.short(),
+            number: ours.number,
+            ours: ours.intent_at,
+            theirs: theirs.intent_at,
+        }),
+    }
+}
+
+/// An event says more of whose session it is than a prompt.
+fn overrules(one: &Attempt, other: &Attempt) -> bool {
+    one.session_id != other.session_id
+        && one.adopted_by == Some(AdoptedBy::Event)
+        && other.adopted_by == Some(AdoptedBy::Prompt)
+}
+
+fn weight(attempt: &Attempt) -> (bool, u8) {
+    (attempt.session_id.is_some(), rank(attempt.phase))
+}
+
+fn rank(phase: Phase) -> u8 {
+    match phase {
+        Phase::NotSent => 0,
+        Phase::Submitting => 1,
+        Phase::Unknown => 2,
+        Phase::Rejected => 3,
+        Phase::Submitted => 4,
+        Phase::Rendering => 5,
+        Phase::Failed => 6,
+        Phase::Completed => 7,
+        Phase::Gone => 8,
+        Phase::Deleted => 9,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::video::{Name, VideoHash};
+
+    fn attempt() -> impl Strategy<Value = Attempt> {
+        use Phase::{
+            Completed, Deleted, Failed, Gone, NotSent, Rejected, Rendering, Submitted, Submitting,
+            Unknown,
+        };
+        let without = [NotSent, Submitting, Unknown, Rejected];
+        // HeyGen may refuse a submission in a way that counts as failed: without a session.
+        let without = [&without[..], &[Failed]].concat();
+        let with = [Submitted, Rendering, Failed, Completed, Gone, Deleted];
+        let phase = prop_oneof![
+            prop::sample::select(without).prop_map(|p| (p, None)),
+            (prop::sample::select(with.to_vec()), "[ab]").prop_map(|(p, s)| (p, Some(s))),
+        ];
+        let by = prop::option::of(prop::sample::select(vec![
+            AdoptedBy::Prompt,
+            AdoptedBy::Event,
+        ]));
+        let parts = (phase, by, prop::option::of("v"), 0..2_i64);
+        parts.prop_map(|((phase, session_id), by, video_id, second)| {
+            let (hash, name) = (VideoHash::of_canonical("{}"), Name::parse("a").unwrap());
+            let intent_at = Timestamp::from_second(second).unwrap();
+            Attempt {
+                phase,
+                video_id: video_id.filter(|_| session_id.is_some()),
+                adopted_by: by.filter(|_| session_id.is_some()),
+                session_id,
+                ..Attempt::intent(hash, 1, name, intent_at)
+            }
+        })
+    }
+
+    /// Reports on the attempts of a hash; several may be on one.
+    pub(in crate::state::merge) fn reports() -> impl Strategy<Value = Vec<Attempt>> {
+        let numbered = (attempt(), 1..3_u32).prop_map(|(a, number)| Attempt { number, ..a });
+        prop::collection::vec(numbered, 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_was_known_is_lost(ours in attempt(), theirs in attempt()) {
+            prop_assert_eq!(further(&ours, &ours).unwrap(), ours.clone());
+            let Ok(merged) = further(&ours, &theirs) else {
+                let both = [&ours, &theirs];
+                let unsettled = both.iter().all(|a| a.phase.is_unsettled());
+                let sessions = both.iter().all(|a| a.session_id.is_some());
+                prop_assert!(sessions && ours.session_id != theirs.session_id
+                    || unsettled && ours.intent_at != theirs.intent_at);
+                return Ok(());
+            };
+            let sessions = [&ours.session_id, &theirs.session_id];
+            prop_assert_eq!(merged.session_id.is_some(), sessions.iter().any(|s| s.is_some()));
+            prop_assert!(sessions.contains(&&merged.session_id));
+            if ours.session_id == theirs.session_id {
+                prop_assert_eq!(rank(merged.phase), rank(ours.phase).max(rank(theirs.phase)));
+                prop_assert_eq!(merged.video_id.is_some(), ours.video_id.or(theirs.video_id).is_some());
+            }
+        }
+
+        #[test]
+        fn it_does_not_matter_which_copy_is_merged_into_which(ours in attempt(), theirs in attempt()) {
+            let (one, other) = (further(&ours, &theirs), further(&theirs, &ours));
+            prop_assert_eq!(one.is_ok(), other.is_ok());
+            if let (Ok(one), Ok(other)) = (one, other) {
+                prop_assert_eq!((one.phase, one.session_id), (other.phase, other.session_id));
+            }
+        }
+
+        #[test]
+        fn what_is_not_certain_is_never_merged_into_never_sent(ours in attempt(), theirs in attempt()) {
+            if let Ok(merged) = further(&ours, &theirs) {
+                let both = [ours.phase, theirs.phase];
+                prop_assert!(merged.phase != Phase::NotSent || both == [Phase::NotSent; 2]);
+            }
+        }
+    }
+}
