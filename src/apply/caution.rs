@@ -47,6 +47,14 @@ pub(super) enum Step {
 }
 
 impl Caution {
+    /// One submission is to prove that outcomes are learned again.
+    pub(super) fn on_trial() -> Self {
+        Self {
+            mode: Mode::Trial,
+            ..Self::default()
+        }
+    }
+
     /// Whether a submission may start while `in_flight` requests are under way.
     pub(super) fn allows(&self, in_flight: usize) -> bool {
         match self.mode {

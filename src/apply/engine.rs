@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::caution::Caution;
 use super::contents::{Bytes, ContentError};
 use super::event::{Counts, Event, Progress};
 use super::job::{Job, Queue};
+use super::pace::Pace;
 use super::settling::Settling;
 use super::slots::{Slots, freed_at};
-use crate::follow::{Coarse, Schedule, Seen, look_at_session, look_at_statuses, look_at_video};
+use crate::follow::{Coarse, Seen};
 use crate::heygen::{Answer, ReadError, Reader, Writer};
 use crate::manifest::Manifest;
 use crate::plan::{Action, Kind, Plan, Selection};
@@ -32,11 +32,21 @@ pub struct Limits {
     pub poll_interval: Duration,
     /// Before an unknown outcome may be settled.
     pub delays: Delays,
-    /// Follow every selected video to its end.
-    pub wait: bool,
+    pub until: Until,
     /// Stop sessions that a new submission made superfluous.
     pub stop_superseded: bool,
     pub deadline: Option<Instant>,
+}
+
+/// How long a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Every submission was accepted, waiting for slots where it must.
+    Accepted,
+    /// Every selected video ended as well.
+    Ended,
+    /// Nothing can be done now. [`Outcome::wake`] says when to come back.
+    Idle,
 }
 
 /// How a run ended.
@@ -46,14 +56,37 @@ pub enum End {
     OutOfTime,
     /// Told to stop; nothing new was sent since.
     Interrupted,
-    /// Nothing more could be sent, and why.
-    Stopped(String),
+    /// Nothing more could be sent.
+    Stopped(Stop),
+}
+
+/// Why nothing more is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    pub cause: Cause,
+    /// For people.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// 401, 402 or 403: the key, the credit or the permission.
+    Refused(u16),
+    Unreachable,
+    /// Outcomes are not learned.
+    Unknown,
+    /// The disk has no room for answers.
+    NoRoom,
+    /// A defect of ours.
+    Internal,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub counts: Counts,
     pub end: End,
+    /// When there is something to look at or to send again, as far as this run knows.
+    pub wake: Option<Instant>,
 }
 
 impl Outcome {
@@ -63,6 +96,7 @@ impl Outcome {
         Self {
             counts: Counts::default(),
             end: End::Interrupted,
+            wake: None,
         }
     }
 }
@@ -89,19 +123,16 @@ pub struct Engine<'a> {
     pub(super) settling: Settling,
     pub(super) requests: JoinSet<Done>,
     pub(super) looks: JoinSet<Looked>,
-    pub(super) schedule: Schedule,
+    pub(super) pace: &'a mut Pace,
     pub(super) slots: Slots,
     /// Jobs whose files are being uploaded: they have no intent yet and will need a slot.
     pub(super) uploading: usize,
     /// Videos whose end this run waits for.
     pub(super) awaited: HashSet<AttemptKey>,
-    pub(super) paused_until: Option<Instant>,
-    pub(super) rate_limits: u32,
-    pub(super) caution: Caution,
     /// Set once nothing new is sent.
     pub(super) halt: Option<End>,
     /// Nothing is looked at any more either.
-    blind: bool,
+    pub(super) blind: bool,
     pub(super) counts: Counts,
     pub(super) wanted: usize,
 }
@@ -137,6 +168,8 @@ pub struct Parts<'a> {
     pub clock: fn() -> Timestamp,
     pub heygen_clock: HeygenClock,
     pub run: Option<u64>,
+    /// What earlier runs learned of how fast HeyGen may be asked.
+    pub pace: &'a mut Pace,
     pub report: &'a mut dyn FnMut(Event),
     pub stop: watch::Receiver<u32>,
 }
@@ -145,7 +178,7 @@ impl<'a> Engine<'a> {
     #[must_use]
     pub fn new(parts: Parts<'a>) -> Self {
         Self {
-            schedule: Schedule::new(parts.limits.poll_interval),
+            pace: parts.pace,
             ledger: parts.ledger,
             reader: parts.reader,
             writer: parts.writer,
@@ -165,9 +198,6 @@ impl<'a> Engine<'a> {
             slots: Slots::default(),
             uploading: 0,
             awaited: HashSet::new(),
-            paused_until: None,
-            rate_limits: 0,
-            caution: Caution::default(),
             halt: None,
             blind: false,
             counts: Counts::default(),
@@ -202,6 +232,7 @@ impl<'a> Engine<'a> {
         self.manifests = manifests;
         self.take_in(plan)?;
         loop {
+            self.on_time();
             self.look_for_answers(Instant::now())?;
             self.start_ready()?;
             self.show_progress();
@@ -221,7 +252,7 @@ impl<'a> Engine<'a> {
                 }
                 Some(done) = self.requests.join_next() => self.take_back(done)?,
                 Some(looked) = self.looks.join_next() => self.take_look(looked)?,
-                () = tokio::time::sleep_until(wake) => self.on_time(),
+                () = tokio::time::sleep_until(wake) => {}
             }
         }
     }
@@ -260,13 +291,17 @@ impl<'a> Engine<'a> {
     }
 
     fn is_over(&self) -> bool {
-        let waits = self.limits.wait && !self.blind && !self.awaited.is_empty();
-        let left = self.queue.len() > 0 || !self.settling.is_empty();
-        self.requests.is_empty() && !waits && (self.halt.is_some() || !left)
+        let over = match self.limits.until {
+            // All that could be started was started.
+            Until::Idle => self.blind || self.looks.is_empty(),
+            Until::Ended if !self.blind && !self.awaited.is_empty() => false,
+            _ => self.halt.is_some() || (self.queue.len() == 0 && self.settling.is_empty()),
+        };
+        self.requests.is_empty() && over
     }
 
     fn stop_gently(&mut self) {
-        if !self.requests.is_empty() {
+        if !self.requests.is_empty() && self.limits.until != Until::Idle {
             let sending = self.requests.len();
             self.emit(Event::Notice(format!(
                 "stopping: waiting for {sending} request(s) under way; \
@@ -281,81 +316,15 @@ impl<'a> Engine<'a> {
         self.halt.get_or_insert(end);
     }
 
+    pub(super) fn stop_sending(&mut self, cause: Cause, text: String) {
+        self.halt(End::Stopped(Stop { cause, text }));
+    }
+
     /// Nor is anything looked at: only requests under way are waited for.
     pub(super) fn halt_all(&mut self, end: End) {
         self.looks.abort_all();
         self.blind = true;
         self.halt(end);
-    }
-
-    fn on_time(&mut self) {
-        let now = Instant::now();
-        if self.limits.deadline.is_some_and(|deadline| deadline <= now) && !self.blind {
-            self.halt_all(End::OutOfTime);
-        }
-        let wall = (self.clock)();
-        self.awaited.retain(|key| self.slots.holds(key, wall));
-        self.ask_whether_alive(now);
-        self.look(now);
-    }
-
-    fn wake(&self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(60);
-        if self.blind {
-            return far;
-        }
-        let pause = self.paused_until.filter(|_| self.sends());
-        let look = self.schedule.next_due().filter(|_| self.follows());
-        let settle = self.settling.next_due().filter(|_| self.halt.is_none());
-        let read = self.caution.read_due().filter(|_| self.sends());
-        [pause, look, settle, read, self.limits.deadline]
-            .into_iter()
-            .flatten()
-            .fold(far, Instant::min)
-    }
-
-    /// Videos are asked for while their end matters: to wait for it, or to get their slot.
-    fn follows(&self) -> bool {
-        !self.blind && (self.limits.wait || (self.sends() && self.free_slots() == 0))
-    }
-
-    fn sends(&self) -> bool {
-        self.halt.is_none() && self.queue.len() > 0
-    }
-
-    fn look(&mut self, now: Instant) {
-        if !self.follows() {
-            return;
-        }
-        let due = self.schedule.due(now);
-        for (key, session_id) in due.sessions {
-            let reader = self.reader.clone();
-            self.looks.spawn(async move {
-                Looked::One(key, look_at_session(&reader, &session_id).await)
-            });
-        }
-        for batch in due.batches {
-            let reader = self.reader.clone();
-            self.looks.spawn(async move {
-                let ids: Vec<_> = batch.iter().map(|(_, id)| id.clone()).collect();
-                let seen = look_at_statuses(&reader, &ids).await;
-                Looked::Batch(batch, seen)
-            });
-        }
-    }
-
-    fn ask_whether_alive(&mut self, now: Instant) {
-        if self.sends() && self.caution.take_read(now) {
-            let reader = self.reader.clone();
-            self.looks
-                .spawn(async move { Looked::Alive(reader.me().await.map(|_| ())) });
-        }
-    }
-
-    pub(super) fn look_at_video(&mut self, key: AttemptKey, video_id: String) {
-        let reader = self.reader.clone();
-        self.looks
-            .spawn(async move { Looked::One(key, look_at_video(&reader, &video_id).await) });
     }
 
     pub(super) fn free_slots(&self) -> usize {
@@ -373,6 +342,7 @@ impl<'a> Engine<'a> {
             .filter(|r| selection.contains(&r.name))
             .map(|r| r.hash)
             .collect();
+        self.pace.schedule.retain(recorded);
         for attempt in recorded.attempts_where(|p| p.is_unfinished() || p.is_unsettled()) {
             self.slots.note(attempt);
             if !attempt.phase.is_unfinished() {
@@ -383,7 +353,7 @@ impl<'a> Engine<'a> {
             let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
             let accepted = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
             let (session, video) = (attempt.session_id.clone(), attempt.video_id.clone());
-            self.schedule.track(key, session, video, accepted);
+            self.pace.schedule.track(key, session, video, accepted);
             let in_time = freed_at(attempt).is_some_and(|until| until > now);
             if selected.contains(&attempt.hash) && in_time {
                 self.awaited.insert(key);
@@ -401,7 +371,7 @@ impl<'a> Engine<'a> {
             wanted: self.wanted,
             accepted: self.counts.submitted,
             sending: self.requests.len(),
-            rendering: self.schedule.len(),
+            rendering: self.pace.schedule.len(),
             completed: self.counts.completed,
             failed: self.counts.failed + self.counts.rejected + self.counts.unknown,
         };
@@ -409,10 +379,12 @@ impl<'a> Engine<'a> {
     }
 
     fn outcome(mut self) -> Outcome {
+        let wake = self.next_due();
         self.counts.not_started += self.queue.len() + self.dependents.len();
         Outcome {
             counts: self.counts,
             end: self.halt.unwrap_or(End::Done),
+            wake,
         }
     }
 

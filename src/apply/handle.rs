@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::caution::Step;
 use super::contents::ContentError;
-use super::engine::{Done, End, Engine, Looked};
+use super::engine::{Cause, Done, End, Engine, Looked, Until};
 use super::event::Event;
 use super::job::Job;
 use crate::follow::{Coarse, Seen, observe};
@@ -48,7 +48,7 @@ impl Engine<'_> {
         }
         let text = format!("a request broke off inside reconcile: {error}");
         self.error(None, None, "internal", text.clone());
-        self.halt(End::Stopped(text));
+        self.stop_sending(Cause::Internal, text);
     }
 
     fn stopped(&mut self, name: &Name, session_id: &str, stopped: Result<(), ReadError>) {
@@ -101,8 +101,11 @@ impl Engine<'_> {
         answer: Answer,
     ) -> Result<(), StateError> {
         attempt.answered_at = Some((self.clock)());
+        if !matches!(answer, Answer::NoConnection { .. }) {
+            self.pace.unreachable = 0;
+        }
         if !matches!(answer, Answer::Unknown { .. } | Answer::NoConnection { .. }) {
-            self.caution.answered();
+            self.pace.caution.answered();
         }
         match answer {
             Answer::Accepted {
@@ -138,7 +141,7 @@ impl Engine<'_> {
         attempt.session_id = Some(session_id);
         attempt.video_id = video_id;
         self.record(attempt.clone())?;
-        self.rate_limits = 0;
+        self.pace.rate_limits = 0;
         self.queue.finish(job);
         self.follow(&attempt);
         self.stop_superseded(&job.action, &attempt);
@@ -163,19 +166,14 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn unreachable(
-        &mut self,
-        mut job: Job,
-        attempt: Attempt,
-        reason: &str,
-    ) -> Result<(), StateError> {
-        job.unreachable += 1;
-        let tries = job.unreachable;
+    fn unreachable(&mut self, job: Job, attempt: Attempt, reason: &str) -> Result<(), StateError> {
         self.never_sent(job, attempt)?;
-        if tries >= MAX_UNREACHABLE {
+        let tries = self.pace.not_reached(Instant::now());
+        if tries >= MAX_UNREACHABLE && self.limits.until != Until::Idle {
             let text = format!("HeyGen can't be reached: {reason}");
             self.error(None, None, "unreachable", text.clone());
-            self.halt_all(End::Stopped(text));
+            self.stop_sending(Cause::Unreachable, text);
+            self.halt_all(End::Done);
         } else {
             self.pause(backoff(tries), format!("HeyGen can't be reached: {reason}"));
         }
@@ -190,8 +188,8 @@ impl Engine<'_> {
         error: &ApiError,
     ) -> Result<(), StateError> {
         self.never_sent(job, attempt)?;
-        self.rate_limits += 1;
-        let wait = retry_after.unwrap_or_else(|| jittered(backoff(self.rate_limits)));
+        self.pace.rate_limits += 1;
+        let wait = retry_after.unwrap_or_else(|| jittered(backoff(self.pace.rate_limits)));
         self.pause(
             wait.max(SHORTEST_WAIT),
             format!("HeyGen asks to wait ({error})"),
@@ -201,7 +199,7 @@ impl Engine<'_> {
 
     fn pause(&mut self, wait: Duration, reason: String) {
         let until = Instant::now() + wait;
-        self.paused_until = Some(self.paused_until.map_or(until, |p| p.max(until)));
+        self.pace.paused_until = Some(self.pace.paused_until.map_or(until, |p| p.max(until)));
         if self.halt.is_none() {
             self.emit(Event::Paused { reason, wait });
         }
@@ -217,7 +215,7 @@ impl Engine<'_> {
         if self.halt.is_none() {
             self.error(None, None, "refused", text.clone());
         }
-        self.halt(End::Stopped(text));
+        self.stop_sending(Cause::Refused(error.status), text);
     }
 
     /// What refuses to be read will not be learned by looking again.
@@ -283,7 +281,7 @@ impl Engine<'_> {
         self.queue.finish(&job);
         self.queue.hold(job.manifest.spec.prompt.as_str(), &attempt);
         self.open_settling(&attempt, Some(job));
-        let step = self.caution.unknown(Instant::now());
+        let step = self.pace.caution.unknown(Instant::now());
         self.take_care(step, &reason);
         Ok(())
     }
@@ -298,19 +296,19 @@ impl Engine<'_> {
             Step::GiveUp => {
                 let text = format!("nothing more is sent: outcomes are not learned ({reason})");
                 self.error(None, None, "too_many_unknown", text.clone());
-                self.halt(End::Stopped(text));
+                self.stop_sending(Cause::Unknown, text);
             }
         }
     }
 
     fn alive(&mut self, answer: Result<(), ReadError>) {
         match answer {
-            Ok(()) => self.caution.read_succeeded(),
+            Ok(()) => self.pace.caution.read_succeeded(),
             Err(ReadError::Api(api, _)) if matches!(api.status, 401..=403) => {
                 self.reads_refused(&api);
             }
             Err(error) => {
-                let step = self.caution.read_failed(Instant::now());
+                let step = self.pace.caution.read_failed(Instant::now());
                 self.take_care(step, &error.to_string());
             }
         }
@@ -323,7 +321,7 @@ impl Engine<'_> {
         match looked {
             Ok(Looked::One(key, Ok(seen))) => self.seen(key, &seen),
             Ok(Looked::One(key, Err(error))) => {
-                self.schedule.still_running(key, None, Instant::now());
+                self.pace.schedule.still_running(key, None, Instant::now());
                 self.read_failed(&error);
                 Ok(())
             }
@@ -354,12 +352,12 @@ impl Engine<'_> {
             Ok(seen) => seen,
             Err(error) => {
                 for (key, _) in batch {
-                    self.schedule.still_running(key, None, now);
+                    self.pace.schedule.still_running(key, None, now);
                 }
                 return self.read_failed(&error);
             }
         };
-        self.schedule.read_succeeded();
+        self.pace.schedule.read_succeeded();
         let changed: std::collections::HashSet<_> = seen
             .into_iter()
             .filter(|(_, coarse)| *coarse == Coarse::Changed)
@@ -369,13 +367,13 @@ impl Engine<'_> {
             if changed.contains(&video_id) {
                 self.look_at_video(key, video_id);
             } else {
-                self.schedule.still_running(key, None, now);
+                self.pace.schedule.still_running(key, None, now);
             }
         }
     }
 
     fn seen(&mut self, key: AttemptKey, seen: &Seen) -> Result<(), StateError> {
-        self.schedule.read_succeeded();
+        self.pace.schedule.read_succeeded();
         let recorded = self.ledger.recorded();
         let Some(attempt) = recorded.attempt(&key) else {
             return Ok(());
@@ -383,15 +381,15 @@ impl Engine<'_> {
         let next = observe(attempt, seen, (self.clock)());
         let now = Instant::now();
         let Some(next) = next else {
-            self.schedule.still_running(key, None, now);
+            self.pace.schedule.still_running(key, None, now);
             return Ok(());
         };
         self.record(next.clone())?;
         if next.phase.is_unfinished() {
-            self.schedule.still_running(key, next.video_id, now);
+            self.pace.schedule.still_running(key, next.video_id, now);
             return Ok(());
         }
-        self.schedule.ended(key, now);
+        self.pace.schedule.ended(key, now);
         match self.ask_whether_right(&next)? {
             true => Ok(()),
             false => {
@@ -417,10 +415,11 @@ impl Engine<'_> {
             return self.reads_refused(api);
         }
         let wait = self
+            .pace
             .schedule
             .read_failed(error.retry_after(), Instant::now());
         tracing::debug!(%error, ?wait, "a read failed");
-        if self.schedule.failures() > QUIET_FAILURES {
+        if self.pace.schedule.failures() > QUIET_FAILURES {
             let reason = format!("HeyGen can't be asked how the videos are: {error}");
             self.emit(Event::Paused { reason, wait });
         }

@@ -13,8 +13,6 @@ use crate::video::{Name, Sha256Hex, VideoHash};
 pub(super) struct Job {
     pub(super) action: Action,
     pub(super) manifest: Box<Manifest>,
-    /// Connections that failed so far.
-    pub(super) unreachable: u32,
     /// A remembered asset was refused, forgotten and uploaded again.
     pub(super) assets_renewed: bool,
     /// Its prompt as [`prompt_key`] has it.
@@ -45,7 +43,6 @@ impl Job {
             prompt: prompt_key(manifest.spec.prompt.as_str()),
             action,
             manifest,
-            unreachable: 0,
             assets_renewed: false,
         }
     }

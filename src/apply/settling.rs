@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::engine::{Engine, Looked};
+use super::engine::{Engine, Looked, Until};
 use super::event::Event;
 use super::job::Job;
+use super::pace::LookedFor;
 use crate::plan::Action;
 use crate::settle::{
     Adoption, Clocks, Confirmation, Look, Question, Undecided, Verdict, confirm, look, remaining,
@@ -17,6 +18,8 @@ use crate::state::{AdoptedBy, Attempt, AttemptKey, Failure, Phase, StateError};
 
 /// Looks at one attempt that stays undecided, before it is left to a person.
 const MAX_LOOKS: u32 = 5;
+/// Between two looks at one, however often it was looked for.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// The unsettled attempts this run settles.
 #[derive(Debug, Default)]
@@ -75,13 +78,16 @@ impl Engine<'_> {
     /// From here on the run waits for this attempt's settling.
     pub(super) fn open_settling(&mut self, attempt: &Attempt, job: Option<Job>) {
         let wait = remaining(attempt, self.clocks(), self.limits.delays);
+        let due = Instant::now() + wait;
+        let before = self.pace.looked_for.get(&attempt.key()).copied();
         let open = Open {
-            due: Instant::now() + wait,
-            looks: 0,
+            due: before.map_or(due, |before| before.next.max(due)),
+            looks: before.map_or(0, |before| before.times),
             job,
         };
         self.settling.open.insert(attempt.key(), open);
-        if wait > Duration::ZERO {
+        if wait > Duration::ZERO && before.is_none() {
+            self.remember_look(attempt.key(), 0, due);
             self.emit(Event::Settling {
                 name: attempt.name.clone(),
                 wait,
@@ -198,21 +204,34 @@ impl Engine<'_> {
             return Ok(());
         };
         open.looks += 1;
-        if open.looks >= MAX_LOOKS {
-            return self.leave(key, undecided);
+        let wait = interval.saturating_mul(1 << open.looks.min(8));
+        open.due = Instant::now() + wait.min(LONGEST_WAIT);
+        let (looks, due) = (open.looks, open.due);
+        self.remember_look(key, looks, due);
+        match looks >= MAX_LOOKS {
+            true => self.leave(key, undecided),
+            false => Ok(()),
         }
-        open.due = Instant::now() + interval * (1 << open.looks.min(8));
-        Ok(())
     }
 
-    /// It stays unknown, with what a person needs to decide.
+    fn remember_look(&mut self, key: AttemptKey, times: u32, next: Instant) {
+        let looked_for = LookedFor { times, next };
+        self.pace.looked_for.insert(key, looked_for);
+    }
+
+    /// It stays unknown, with what a person needs to decide. A run that comes back looks again.
     fn leave(&mut self, key: AttemptKey, undecided: Undecided) -> Result<(), StateError> {
-        self.settling.open.remove(&key);
-        let Some(attempt) = self.ledger.recorded().attempt(&key) else {
+        if self.limits.until != Until::Idle {
+            self.settling.open.remove(&key);
+        }
+        let Some(before) = self.ledger.recorded().attempt(&key) else {
             return Ok(());
         };
-        let mut attempt = attempt.clone();
+        let mut attempt = before.clone();
         attempt.leave_undecided(undecided.code, &undecided.text, undecided.candidates);
+        if self.limits.until == Until::Idle && attempt == *before {
+            return Ok(());
+        }
         self.record(attempt.clone())?;
         self.emit(Event::Unknown(attempt));
         Ok(())
@@ -221,6 +240,7 @@ impl Engine<'_> {
     /// The attempt is settled: it holds nothing any more.
     fn close(&mut self, key: &AttemptKey) -> Option<Attempt> {
         self.settling.open.remove(key);
+        self.pace.looked_for.remove(key);
         self.queue.release(key);
         self.ledger.recorded().attempt(key).cloned()
     }
@@ -273,6 +293,9 @@ impl Engine<'_> {
 
     /// The run ends before these could be settled.
     pub(super) fn tell_unsettled(&mut self) {
+        if self.limits.until == Until::Idle {
+            return;
+        }
         let open = std::mem::take(&mut self.settling.open);
         for key in open.keys() {
             if let Some(attempt) = self.ledger.recorded().attempt(key).cloned() {

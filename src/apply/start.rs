@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::contents::{missing, upload};
-use super::engine::{Done, End, Engine};
+use super::engine::{Cause, Done, Engine};
 use super::event::Event;
 use super::job::Job;
 use super::request::request;
@@ -92,10 +92,8 @@ impl Engine<'_> {
     }
 
     fn may_start(&self) -> bool {
-        let paused = self
-            .paused_until
-            .is_some_and(|until| until > Instant::now());
-        let cautious = !self.caution.allows(self.requests.len());
+        let paused = self.pace.is_paused(Instant::now());
+        let cautious = !self.pace.caution.allows(self.requests.len());
         self.halt.is_none() && !paused && !cautious && self.free_slots() > 0
     }
 
@@ -187,7 +185,7 @@ impl Engine<'_> {
         if self.halt.is_none() {
             self.error(None, None, "no_room", text.clone());
         }
-        self.halt(End::Stopped(text));
+        self.stop_sending(Cause::NoRoom, text);
     }
 
     fn intent(&self, job: &Job) -> Attempt {
@@ -217,7 +215,8 @@ impl Engine<'_> {
     /// Begins to look at a session that is known now.
     pub(super) fn follow(&mut self, attempt: &Attempt) {
         let (session, video) = (attempt.session_id.clone(), attempt.video_id.clone());
-        self.schedule
+        self.pace
+            .schedule
             .track(attempt.key(), session, video, Instant::now());
         self.awaited.insert(attempt.key());
     }

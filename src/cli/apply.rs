@@ -19,7 +19,9 @@ use super::plan::show;
 use super::planning;
 use super::prove;
 use super::refresh;
-use crate::apply::{End, Engine, Limits, Outcome, Parts, check_account, outdated_notes, survey};
+use crate::apply::{
+    End, Engine, Limits, Outcome, Pace, Parts, Until, check_account, outdated_notes, survey,
+};
 use crate::heygen::{Me, Writer};
 use crate::output::Reporter;
 use crate::plan::{self, Action, Kind, Options, Plan};
@@ -250,6 +252,7 @@ impl<'a> Apply<'a> {
             _ = stop.changed() => return Ok(Outcome::interrupted()),
         };
         let mut report = |event| reporter.event(&event);
+        let mut pace = Pace::new(limits.poll_interval);
         let engine = Engine::new(Parts {
             ledger,
             reader: prepared.api.reader.clone(),
@@ -259,6 +262,7 @@ impl<'a> Apply<'a> {
             clock: env::now,
             heygen_clock: prepared.heygen_clock,
             run: prepared.run,
+            pace: &mut pace,
             report: &mut report,
             stop,
         });
@@ -308,7 +312,10 @@ impl<'a> Apply<'a> {
                 request_timeout: self.settings.request_timeout,
                 settle_delay: self.settings.settle_delay,
             },
-            wait: self.args.wait,
+            until: match self.args.wait {
+                true => Until::Ended,
+                false => Until::Accepted,
+            },
             stop_superseded: self.args.stop_superseded,
             deadline: self.args.timeout.map(|timeout| Instant::now() + timeout),
         }

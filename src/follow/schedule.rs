@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::heygen::STATUS_BATCH;
-use crate::state::AttemptKey;
+use crate::state::{AttemptKey, Recorded};
 
 /// The first look at a session comes at the latest after so many poll intervals.
 const PATIENCE: u32 = 12;
@@ -60,7 +60,8 @@ impl Schedule {
         }
     }
 
-    /// Begins to follow an attempt that was accepted at `accepted`.
+    /// Begins to follow an attempt that was accepted at `accepted`. One that is followed already, by
+    /// the same session, is left as it is.
     pub fn track(
         &mut self,
         key: AttemptKey,
@@ -68,6 +69,10 @@ impl Schedule {
         video_id: Option<String>,
         accepted: Instant,
     ) {
+        let known = self.tracked.get(&key);
+        if known.is_some_and(|known| known.session_id == session_id) {
+            return;
+        }
         let tracked = Tracked {
             session_id,
             video_id,
@@ -82,6 +87,26 @@ impl Schedule {
     fn first_look(&self) -> Duration {
         let nearly = self.quickest.map_or(self.interval, |q| q.mul_f64(0.9));
         nearly.clamp(self.interval, self.interval * PATIENCE)
+    }
+
+    /// Forgets what another writer brought to its end, and looks that were broken off.
+    pub fn retain(&mut self, recorded: &Recorded) {
+        let unfinished = |key: &AttemptKey| {
+            recorded
+                .attempt(key)
+                .is_some_and(|a| a.phase.is_unfinished())
+        };
+        self.tracked.retain(|key, _| unfinished(key));
+        for tracked in self.tracked.values_mut() {
+            tracked.looking = false;
+        }
+    }
+
+    /// It is said to have ended: the next look takes it.
+    pub fn look_now(&mut self, key: AttemptKey, now: Instant) {
+        if let Some(tracked) = self.tracked.get_mut(&key) {
+            tracked.next = now;
+        }
     }
 
     #[must_use]
