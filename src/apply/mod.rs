@@ -19,6 +19,7 @@ mod settling;
 mod slots;
 mod start;
 mod survey;
+mod texts;
 mod timing;
 
 pub use contents::{Bytes, ContentError};
@@ -26,5 +27,6 @@ pub use engine::{Cause, End, Engine, Limits, Outcome, Parts, Stop, Until};
 pub use event::{Counts, Event, Progress};
 pub use notes::outdated_notes;
 pub use pace::Pace;
-pub use past::{adopt_found, vouch};
+pub use past::{PastError, adopt_found, compare, vouch};
 pub use survey::{AccountError, check_account, survey};
+pub use texts::{Texts, TextsError, spec_from};

@@ -4,9 +4,78 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::settle::Match;
-use crate::state::{AdoptedBy, Attempt, Entry, Ledger, StateError, Vouch};
+use super::texts::Texts;
+use crate::heygen::{ReadError, Reader};
+use crate::plan::{Kind, Plan};
+use crate::settle::{Match, Question, Wished, look_back, prompt_key};
+use crate::state::{AdoptedBy, Attempt, Entry, Ledger, Phase, StateError, Vouch};
 use crate::video::{Spec, VideoHash};
+
+#[derive(Debug, thiserror::Error)]
+pub enum PastError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// The sessions since `since` that no record knows, whose prompt is one of those the plan would
+/// submit, and that no unsettled attempt waits for.
+pub async fn compare(
+    ledger: &Ledger,
+    reader: &Reader,
+    since: Timestamp,
+    plan: &Plan,
+    texts: &Texts,
+) -> Result<Vec<Match>, PastError> {
+    let wished = wished(plan, texts);
+    if wished.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = ledger.recorded().sessions();
+    let mut found = look_back(reader, since, &known, &wished).await?;
+    let unsettled = unsettled(ledger)?;
+    found.retain(|one| !unsettled.iter().any(|q| is_asked_for(q, one, &wished)));
+    Ok(found)
+}
+
+/// What would be submitted. What has to be settled first has its own way of finding its session.
+fn wished(plan: &Plan, texts: &Texts) -> Vec<Wished> {
+    let submitted = plan.actions.iter().filter(|a| a.kind.submits());
+    submitted
+        .filter(|action| action.kind != Kind::Replace)
+        .filter_map(|action| {
+            let manifest = texts.wished.get(&action.name)?;
+            Some(Wished {
+                name: action.name.clone(),
+                hash: action.hash,
+                prompt: prompt_key(manifest.spec.prompt.as_str()),
+            })
+        })
+        .collect()
+}
+
+/// The attempts that this run settles first.
+fn unsettled(ledger: &Ledger) -> Result<Vec<Question>, StateError> {
+    let recorded = ledger.recorded();
+    let mut questions = Vec::new();
+    for attempt in recorded.attempts_where(Phase::is_unsettled) {
+        if let Some(spec) = ledger.spec(&attempt.hash)? {
+            questions.push(Question::new(attempt, &spec, recorded));
+        }
+    }
+    Ok(questions)
+}
+
+/// A session that may be the lost answer of an unsettled attempt is no forgotten one. Until that is
+/// settled, nothing of the same prompt is sent.
+fn is_asked_for(question: &Question, found: &Match, wished: &[Wished]) -> bool {
+    let of_found = |w: &&Wished| w.name == found.name;
+    let prompt = wished.iter().find(of_found).map(|w| &w.prompt);
+    prompt == Some(&question.prompt)
+        && question.could_make(found.created_at)
+        && !question.seen_before.contains(&found.session_id)
+}
 
 /// From here on the state knows of everything that was submitted.
 pub fn vouch(ledger: &mut Ledger, now: Timestamp) -> Result<(), StateError> {

@@ -9,7 +9,7 @@ use super::approve;
 use super::args::ApplyArgs;
 use super::connect::{Reading, connect};
 use super::context::Context;
-use super::desired::{self, Texts};
+use super::desired;
 use super::env;
 use super::error::CliError;
 use super::exit::Exit;
@@ -20,7 +20,8 @@ use super::planning;
 use super::prove;
 use super::refresh;
 use crate::apply::{
-    End, Engine, Limits, Outcome, Pace, Parts, Until, check_account, outdated_notes, survey,
+    End, Engine, Limits, Outcome, Pace, Parts, Texts, Until, check_account, outdated_notes,
+    spec_from, survey,
 };
 use crate::heygen::{Me, Writer};
 use crate::output::Reporter;
@@ -108,7 +109,7 @@ impl<'a> Apply<'a> {
     fn asking(&self) -> Result<Exit, CliError> {
         let reader = open_reader(&self.state_dir)?;
         let recorded = reader.load()?;
-        let spec = desired::spec_from(&reader);
+        let spec = spec_from(&reader);
         let shown = self.plan(self.desired()?, &recorded, spec)?;
         self.show(&shown)?;
         self.check_budget(&shown.plan)?;
@@ -159,7 +160,7 @@ impl<'a> Apply<'a> {
         let options = planning::options(args, &self.settings, &desired, recorded)?;
         let mut plan = plan::plan(&desired, recorded, &options);
         planning::check_prune(args, &plan, &desired)?;
-        let texts = Texts::collect(self.context, &self.settings, &mut desired, &plan, spec)?;
+        let texts = desired::texts(self.context, &self.settings, &mut desired, &plan, spec)?;
         plan::explain(&mut plan, &texts);
         Ok(Ready {
             desired,

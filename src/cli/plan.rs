@@ -4,11 +4,12 @@ use std::io::{BufWriter, Write};
 
 use super::args::PlanArgs;
 use super::context::Context;
-use super::desired::{self, Texts};
+use super::desired;
 use super::error::CliError;
 use super::exit::Exit;
 use super::planning;
 use super::refresh;
+use crate::apply::spec_from;
 use crate::output::{PlanView, plan_json, write_plan};
 use crate::plan::{self, Plan};
 use crate::project::Desired;
@@ -30,8 +31,8 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> 
     let options = planning::options(&args.planning, &settings, &desired, &recorded)?;
     let mut plan = plan::plan(&desired, &recorded, &options);
     planning::check_prune(&args.planning, &plan, &desired)?;
-    let spec = desired::spec_from(&reader);
-    let texts = Texts::collect(context, &settings, &mut desired, &plan, spec)?;
+    let spec = spec_from(&reader);
+    let texts = desired::texts(context, &settings, &mut desired, &plan, spec)?;
     plan::explain(&mut plan, &texts);
     show(context, &plan, &desired, args.planning.full)?;
     if let Some(over) = planning::over_budget(&plan, &settings, None) {

@@ -9,12 +9,12 @@ use super::args::ApplyArgs;
 use super::context::Context;
 use super::env;
 use super::error::CliError;
-use crate::apply::{adopt_found, vouch};
+use crate::apply::{PastError, adopt_found, compare, vouch};
 use crate::heygen::Reader;
 use crate::output::{count, escape};
-use crate::plan::{Kind, Selection};
-use crate::settle::{Match, Question, Wished, look_back, prompt_key};
-use crate::state::{Doubted, Ledger, Phase, StateError, Unproven};
+use crate::plan::{Action, Kind, Selection};
+use crate::settle::Match;
+use crate::state::{Doubted, Ledger, Unproven};
 
 /// Compares HeyGen's sessions with what would be submitted. A match stops the run, unless the user
 /// said what it means.
@@ -26,19 +26,19 @@ pub(super) async fn the_past(
     ready: &mut Ready,
 ) -> Result<(), CliError> {
     let unproven = ledger.recorded().unproven(env::now());
-    let wished = wished(ready);
-    let Some(unproven) = unproven.filter(|_| !wished.is_empty()) else {
+    let submits = |a: &Action| a.kind.submits() && a.kind != Kind::Replace;
+    let Some(unproven) = unproven.filter(|_| ready.plan.actions.iter().any(submits)) else {
         return Ok(());
     };
     if args.new_state {
         return Ok(vouch(ledger, env::now())?);
     }
-    let known = ledger.recorded().sessions();
-    let mut found = look_back(reader, unproven.since, &known, &wished)
+    let found = compare(ledger, reader, unproven.since, &ready.plan, &ready.texts)
         .await
-        .map_err(|error| inconclusive(&unproven, &error))?;
-    let unsettled = unsettled(ledger)?;
-    found.retain(|one| !unsettled.iter().any(|q| is_asked_for(q, one, &wished)));
+        .map_err(|error| match error {
+            PastError::Read(error) => inconclusive(&unproven, &error),
+            PastError::State(error) => error.into(),
+        })?;
     if !found.is_empty() {
         show(&found);
         if !args.adopt {
@@ -52,44 +52,6 @@ pub(super) async fn the_past(
         vouch(ledger, env::now())?;
     }
     Ok(())
-}
-
-/// What would be submitted. What has to be settled first has its own way of finding its session.
-fn wished(ready: &Ready) -> Vec<Wished> {
-    let submitted = ready.plan.actions.iter().filter(|a| a.kind.submits());
-    submitted
-        .filter(|action| action.kind != Kind::Replace)
-        .filter_map(|action| {
-            let manifest = ready.texts.wished.get(&action.name)?;
-            Some(Wished {
-                name: action.name.clone(),
-                hash: action.hash,
-                prompt: prompt_key(manifest.spec.prompt.as_str()),
-            })
-        })
-        .collect()
-}
-
-/// The attempts that this run settles first.
-fn unsettled(ledger: &Ledger) -> Result<Vec<Question>, StateError> {
-    let recorded = ledger.recorded();
-    let mut questions = Vec::new();
-    for attempt in recorded.attempts_where(Phase::is_unsettled) {
-        if let Some(spec) = ledger.spec(&attempt.hash)? {
-            questions.push(Question::new(attempt, &spec, recorded));
-        }
-    }
-    Ok(questions)
-}
-
-/// A session that may be the lost answer of an unsettled attempt is no forgotten one. Until that is
-/// settled, nothing of the same prompt is sent.
-fn is_asked_for(question: &Question, found: &Match, wished: &[Wished]) -> bool {
-    let of_found = |w: &&Wished| w.name == found.name;
-    let prompt = wished.iter().find(of_found).map(|w| &w.prompt);
-    prompt == Some(&question.prompt)
-        && question.could_make(found.created_at)
-        && !question.seen_before.contains(&found.session_id)
 }
 
 fn adopt(

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::args::ShowArgs;
 use super::names::recorded_names;
+use crate::apply::spec_from;
 use crate::cli::context::Context;
-use crate::cli::desired::spec_from;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::output::{RecordView, write_record};
