@@ -28,3 +28,4 @@ pub mod sandbox;
 pub mod settle;
 pub mod state;
 pub mod video;
+pub mod watch;

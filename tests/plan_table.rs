@@ -50,6 +50,7 @@ fn desired(wishes: &[(&str, &str)]) -> Desired {
             path: format!("videos/{who}.yaml").into(),
             hash: hash(what),
             callback_url: None,
+            changed: std::time::SystemTime::UNIX_EPOCH,
             manifest: None,
         };
         desired.wishes.insert(name(who), wish);

@@ -359,6 +359,7 @@ impl<'a> Engine<'a> {
                 self.awaited.insert(key);
             }
         }
+        self.pace.take_hints(Instant::now());
     }
 
     pub(super) fn emit(&mut self, event: Event) {

@@ -57,6 +57,8 @@ pub enum Event {
     Paused {
         reason: String,
         wait: Duration,
+        /// HeyGen asked for it.
+        rate_limited: bool,
     },
     Progress(Progress),
 }

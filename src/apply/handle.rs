@@ -201,7 +201,11 @@ impl Engine<'_> {
         let until = Instant::now() + wait;
         self.pace.paused_until = Some(self.pace.paused_until.map_or(until, |p| p.max(until)));
         if self.halt.is_none() {
-            self.emit(Event::Paused { reason, wait });
+            self.emit(Event::Paused {
+                reason,
+                wait,
+                rate_limited: self.pace.rate_limits > 0,
+            });
         }
     }
 
@@ -291,7 +295,11 @@ impl Engine<'_> {
             Step::GoOn => {}
             Step::Pause(wait) => {
                 let reason = format!("several outcomes in a row were not learned ({reason})");
-                self.emit(Event::Paused { reason, wait });
+                self.emit(Event::Paused {
+                    reason,
+                    wait,
+                    rate_limited: false,
+                });
             }
             Step::GiveUp => {
                 let text = format!("nothing more is sent: outcomes are not learned ({reason})");
@@ -421,7 +429,11 @@ impl Engine<'_> {
         tracing::debug!(%error, ?wait, "a read failed");
         if self.pace.schedule.failures() > QUIET_FAILURES {
             let reason = format!("HeyGen can't be asked how the videos are: {error}");
-            self.emit(Event::Paused { reason, wait });
+            self.emit(Event::Paused {
+                reason,
+                wait,
+                rate_limited: false,
+            });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How fast HeyGen may be asked: what one run learns and the next one of the same process keeps to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -22,6 +22,8 @@ pub struct Pace {
     pub(super) schedule: Schedule,
     /// Attempts that were looked for and not decided.
     pub(super) looked_for: BTreeMap<AttemptKey, LookedFor>,
+    /// Said to have ended.
+    pub(super) hinted: BTreeSet<AttemptKey>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +44,7 @@ impl Pace {
             caution: Caution::default(),
             schedule: Schedule::new(poll_interval),
             looked_for: BTreeMap::new(),
+            hinted: BTreeSet::new(),
         }
     }
 
@@ -54,8 +57,14 @@ impl Pace {
 
     /// A hint came that this one ended: it is looked at as soon as possible.
     pub fn look_now(&mut self, key: AttemptKey) {
-        self.schedule.look_now(key, Instant::now());
+        self.hinted.insert(key);
         self.looked_for.remove(&key);
+    }
+
+    pub(super) fn take_hints(&mut self, now: Instant) {
+        for key in std::mem::take(&mut self.hinted) {
+            self.schedule.look_now(key, now);
+        }
     }
 
     /// No connection came about. Those that fail while a pause is on belong to one round.

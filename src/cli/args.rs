@@ -68,6 +68,8 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Show the plan, ask, and do it
     Apply(ApplyArgs),
+    /// Reconcile at start, on every change and now and then, until told to stop
+    Watch(WatchArgs),
     /// Show every video: phase, age, session, video, page link
     Status(StatusArgs),
     /// Ask HeyGen how the videos are and record it; never submits
@@ -163,6 +165,25 @@ pub(super) struct ApplyArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// Only show plans; needs no key
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Longest time between two looks (watch.resync in the settings)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) resync: Option<Duration>,
+    /// Answer webhooks, health checks and metrics here: a port of this machine alone, or ADDR:PORT
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
+    pub(super) listen: Option<SocketAddr>,
+    /// Secrets of the webhook endpoint, one a line; default: webhook-secret in the state directory
+    #[arg(long, value_name = "FILE", requires = "listen")]
+    pub(super) webhook_secret_file: Option<PathBuf>,
+    /// Rehearse against a local stand-in for HeyGen, with a state of its own
+    #[arg(long)]
+    pub(super) sandbox: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) names: Names,
@@ -216,4 +237,13 @@ pub(super) struct CompletionsArgs {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     crate::project::parse_duration(text)
         .ok_or_else(|| "expected a duration like 300ms, 5s or 10m".to_owned())
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let port = text.parse::<u16>().ok();
+    port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| {
+            "expected a port, or an address like 127.0.0.1:8080 or [::1]:8080".to_owned()
+        })
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::context::Context;
 use super::env;
 use super::error::CliError;
@@ -46,6 +48,20 @@ pub(super) async fn connect(
     Ok((place.reading()?, writer))
 }
 
+/// As [`connect`], with what environment and key file say now.
+pub(super) fn connect_again(settings: &Settings) -> Result<(Reading, Writer), CliError> {
+    let place = heygen(env::api_key()?, settings)?;
+    let writer = Writer::connect(&place.config)?;
+    Ok((place.reading()?, writer))
+}
+
+/// For whoever sends nothing: no key is asked for.
+pub(super) fn connect_nowhere(settings: &Settings) -> Result<(Reading, Writer), CliError> {
+    let place = heygen(SecretString::default(), settings)?;
+    let writer = Writer::connect(&place.config)?;
+    Ok((place.reading()?, writer))
+}
+
 /// Where to connect to.
 struct Place {
     config: Config,
@@ -69,15 +85,20 @@ async fn place(
     state_dir: &Path,
     sandbox: bool,
 ) -> Result<Place, CliError> {
-    if sandbox {
-        return rehearse(context, settings, state_dir).await;
+    match sandbox {
+        true => rehearse(context, settings, state_dir).await,
+        false => heygen(env::api_key()?, settings),
     }
+}
+
+/// HeyGen itself, or what stands at `HEYGEN_API_BASE`.
+fn heygen(key: SecretString, settings: &Settings) -> Result<Place, CliError> {
     let text = env::var("HEYGEN_API_BASE").unwrap_or_else(|| Base::HEYGEN.to_owned());
     let base = Base::parse(&text)
         .map_err(|e| CliError::usage(format!("HEYGEN_API_BASE ({text}) can't be used: {e}")))?;
     let name = base.as_str().to_owned();
     Ok(Place {
-        config: config(base, env::api_key()?, settings),
+        config: config(base, key, settings),
         name,
         sandbox: None,
     })
@@ -108,7 +129,7 @@ async fn rehearse(
     })
 }
 
-fn config(base: Base, key: secrecy::SecretString, settings: &Settings) -> Config {
+fn config(base: Base, key: SecretString, settings: &Settings) -> Config {
     Config {
         base,
         key,

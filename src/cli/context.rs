@@ -9,7 +9,9 @@ use super::error::CliError;
 use crate::manifest::Problem;
 use crate::output::{Paint, problems};
 use crate::project::{self, Settings};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
+#[derive(Clone)]
 pub(super) struct Context {
     pub(super) root: PathBuf,
     pub(super) format: Format,
@@ -45,6 +47,26 @@ impl Context {
             .without_time();
         // A second one in the same process (a test) changes nothing.
         let _ = subscriber.try_init();
+    }
+
+    /// The log of a server: every line with its time, as text or JSON.
+    pub(super) fn start_journal(&self) {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => "reconcile=warn",
+            (_, 0) => "reconcile=info",
+            _ => "reconcile=debug",
+        };
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+            .with_writer(std::io::stderr)
+            .with_target(false);
+        let _ = match self.is_json() {
+            true => subscriber.json().flatten_event(true).finish().try_init(),
+            false => subscriber
+                .with_ansi(self.stderr_paint().is_colored())
+                .finish()
+                .try_init(),
+        };
     }
 
     fn paint(&self, stream: &impl IsTerminal) -> Paint {

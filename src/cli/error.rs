@@ -57,6 +57,13 @@ impl CliError {
             .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// For a log.
+    pub(super) fn in_a_line(&self) -> String {
+        self.render(Paint::new(false))
+            .trim_end()
+            .replace('\n', "; ")
+    }
+
     pub(super) fn render(&self, paint: Paint) -> String {
         let mut text = format!("{} {}", paint.bad("error:"), escape(&self.message));
         let mut cause = self.source.as_deref().map(|s| s as &dyn Error);

@@ -25,6 +25,7 @@ mod select;
 mod state;
 mod status;
 mod validate;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -48,12 +49,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
-    context.start_logging();
+    match &command {
+        Command::Watch(_) => context.start_journal(),
+        _ => context.start_logging(),
+    }
     match command {
         Command::Init(args) => init::run(context, &args),
         Command::Validate(args) => validate::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
         Command::Apply(args) => apply::run(context, &args),
+        Command::Watch(args) => watch::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Refresh(args) => refresh::run(context, &args),
         Command::State(args) => state::run(context, &args),

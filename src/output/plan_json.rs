@@ -34,6 +34,7 @@ fn action(action: &Action) -> Value {
         "estimate_usd": action.estimate_usd,
         "changes": action.changes,
         "diff": diff(action),
+        "due_at": action.due,
     })
 }
 

@@ -105,7 +105,7 @@ fn write_attempt(
 }
 
 /// What to do about an attempt whose outcome is not known.
-pub(super) fn ways_out(attempt: &Attempt) -> String {
+pub fn ways_out(attempt: &Attempt) -> String {
     let name = &attempt.name;
     let mut text = String::from(
         "    whether HeyGen took it is not known; it is held and not sent again\n    \

@@ -53,7 +53,7 @@ impl Reporter {
             return self.progress(progress);
         }
         let line = match self.json {
-            true => json_line(event).map(|value| value.to_string()),
+            true => event_json(event).map(|value| value.to_string()),
             false => text_line(event, self.paint),
         };
         match line {
@@ -99,7 +99,7 @@ impl Reporter {
                 "the outcome of {name} was not learned; HeyGen is asked for it in {}",
                 short_duration(rounded_up(*wait))
             ),
-            Event::Paused { reason, wait } => format!(
+            Event::Paused { reason, wait, .. } => format!(
                 "{}; going on in {}",
                 escape(reason),
                 short_duration(rounded_up(*wait))
@@ -266,7 +266,9 @@ fn settled_text(attempt: &Attempt) -> String {
     }
 }
 
-fn json_line(event: &Event) -> Option<Value> {
+/// The line of an event, if it has one.
+#[must_use]
+pub fn event_json(event: &Event) -> Option<Value> {
     let attempt = |kind: &str, a: &Attempt| {
         json!({
             "type": kind,

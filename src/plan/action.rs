@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -47,6 +48,8 @@ pub struct Action {
     pub estimate_usd: Option<f64>,
     /// What the record is to say of pruning.
     pub protected: bool,
+    /// When what is blocked now may be tried again.
+    pub due: Option<Timestamp>,
 }
 
 /// Why. The code is for programs and never changes its meaning; the text is for people.

@@ -224,7 +224,10 @@ impl<'a> Planner<'a> {
             }
             Verdict::NotDue { failed, at } => {
                 let text = format!("failed{why}; try {} of {max} from {at:.0}", failed + 1);
-                self.blocked(case, Reason::new("failed_not_due", text))
+                Action {
+                    due: Some(at),
+                    ..self.blocked(case, Reason::new("failed_not_due", text))
+                }
             }
             Verdict::Exhausted { failed } => {
                 let text = format!(
@@ -298,6 +301,7 @@ impl<'a> Planner<'a> {
             diff: Vec::new(),
             estimate_usd: (kind == Kind::Settle).then(|| self.options.pricing.estimate_usd(1)),
             protected: false,
+            due: None,
         }
     }
 

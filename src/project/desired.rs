@@ -1,7 +1,8 @@
 //! What is wished: every readable manifest's name and hash, and what could not be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::manifest::{Manifest, Problem};
 use crate::video::{Name, VideoHash};
@@ -14,6 +15,8 @@ pub struct Desired {
     pub problems: Vec<Problem>,
     /// Names that may be wished by something that could not be read: see [`Desired::may_hide`].
     pub hidden: Vec<Hidden>,
+    /// Local files that are part of what is wished, relative to the project directory.
+    pub files: BTreeSet<String>,
 }
 
 /// One wish, as light as planning needs it.
@@ -26,6 +29,8 @@ pub struct Wish {
     pub callback_url: Option<String>,
     /// Never to be pruned. Not part of the hash.
     pub protected: bool,
+    /// When its file, or a local file it uses, was last changed, as the file system tells it.
+    pub changed: SystemTime,
     /// Present when the file was parsed in this run, absent when its hash came from the index.
     pub manifest: Option<Box<Manifest>>,
 }

@@ -59,6 +59,12 @@ struct File<'a> {
 }
 
 impl Stat {
+    /// When the file was last written, renamed or replaced. Nobody can set this time.
+    pub(super) fn changed(&self) -> SystemTime {
+        let nanoseconds = u64::try_from(self.changed).unwrap_or(0);
+        UNIX_EPOCH + Duration::from_nanos(nanoseconds)
+    }
+
     /// Left alone for long enough that a later change would show.
     pub(super) fn is_quiet(&self, now: SystemTime) -> bool {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -54,7 +54,7 @@ pub fn load(root: &Path, settings: &Settings, index: Option<&Path>, now: SystemT
         hidden: walked.hidden,
         ..Desired::default()
     };
-    gather(&mut desired, &walked.found, read);
+    gather(&mut desired, &walked.found, read, &loader.files);
     desired.problems.sort();
     desired
 }
@@ -161,8 +161,7 @@ impl Loader<'_> {
     }
 
     fn stat(&self, path: &str) -> Option<Stat> {
-        let metadata = self.files.root.join(path).metadata().ok()?;
-        Some(Stat::of(&metadata))
+        stat_of(&self.files, path)
     }
 
     fn parse(&self, path: &str, stem: &str, real: Option<&Path>) -> (Vec<Manifest>, Vec<Problem>) {
@@ -252,6 +251,11 @@ impl Loader<'_> {
     }
 }
 
+fn stat_of(files: &ProjectFiles, path: &str) -> Option<Stat> {
+    let metadata = files.root.join(path).metadata().ok()?;
+    Some(Stat::of(&metadata))
+}
+
 /// The entry of a path: both lists are sorted, so nearly always at the same place.
 fn find<'c>(cached: &'c [Cached<'c>], at: usize, path: &str) -> Option<&'c Cached<'c>> {
     let here = cached.get(at).filter(|c| c.path == path);
@@ -275,13 +279,17 @@ struct Stood {
     wish: Wish,
 }
 
-fn gather(desired: &mut Desired, found: &[Found], read: Vec<ReadFile<'_>>) {
+fn gather(desired: &mut Desired, found: &[Found], read: Vec<ReadFile<'_>>, files: &ProjectFiles) {
     let mut stood = Vec::with_capacity(found.len());
     for (file, read) in found.iter().zip(read) {
         match read {
             ReadFile::Known(cached) => {
                 let path: Arc<str> = cached.path.into();
-                stood.extend(cached.documents.iter().filter_map(|d| remembered(d, &path)));
+                let locals = cached.documents.iter().flat_map(|d| &d.locals);
+                let locals = locals.map(|(path, _)| (*path).to_owned());
+                desired.files.extend(locals);
+                let documents = cached.documents.iter();
+                stood.extend(documents.filter_map(|d| remembered(d, &path, file.stat)));
             }
             ReadFile::Parsed(manifests, mut problems) => {
                 if !problems.is_empty() {
@@ -291,7 +299,8 @@ fn gather(desired: &mut Desired, found: &[Found], read: Vec<ReadFile<'_>>) {
                     });
                 }
                 desired.problems.append(&mut problems);
-                stood.extend(manifests.into_iter().map(parsed));
+                desired.files.extend(manifests.iter().flat_map(local_files));
+                stood.extend(manifests.into_iter().map(|m| parsed(m, file.stat, files)));
             }
         }
     }
@@ -299,7 +308,8 @@ fn gather(desired: &mut Desired, found: &[Found], read: Vec<ReadFile<'_>>) {
     desired.wishes = stood.into_iter().map(|s| (s.name, s.wish)).collect();
 }
 
-fn remembered(document: &CachedDocument<'_>, path: &Arc<str>) -> Option<Stood> {
+fn remembered(document: &CachedDocument<'_>, path: &Arc<str>, stat: Stat) -> Option<Stood> {
+    let locals = document.locals.iter().map(|(_, local)| local.changed());
     Some(Stood {
         name: Name::parse(document.name).ok()?,
         line: document.line as usize,
@@ -308,12 +318,23 @@ fn remembered(document: &CachedDocument<'_>, path: &Arc<str>) -> Option<Stood> {
             hash: VideoHash::from_bytes(document.hash),
             callback_url: document.callback_url.map(str::to_owned),
             protected: document.protected,
+            changed: locals.fold(stat.changed(), SystemTime::max),
             manifest: None,
         },
     })
 }
 
-fn parsed(manifest: Manifest) -> Stood {
+fn local_files(manifest: &Manifest) -> impl Iterator<Item = String> + '_ {
+    let contents = manifest.contents.iter();
+    contents.filter_map(|content| match &content.source {
+        ContentSource::Path(path) => Some(path.to_string()),
+        ContentSource::Inline(_) => None,
+    })
+}
+
+fn parsed(manifest: Manifest, stat: Stat, files: &ProjectFiles) -> Stood {
+    let locals = local_files(&manifest).filter_map(|path| stat_of(files, &path));
+    let changed = locals.map(|local| local.changed());
     Stood {
         name: manifest.name.clone(),
         line: manifest.line,
@@ -322,6 +343,7 @@ fn parsed(manifest: Manifest) -> Stood {
             hash: manifest.hash,
             callback_url: manifest.callback_url.clone(),
             protected: manifest.is_protected(),
+            changed: changed.fold(stat.changed(), SystemTime::max),
             manifest: Some(Box::new(manifest)),
         },
     }

@@ -33,6 +33,30 @@ pub struct Settings {
     /// US dollars for a second of the finished video.
     pub price_per_second: f64,
     pub default_duration: Duration,
+    pub watch: WatchSettings,
+}
+
+/// How `watch` goes about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchSettings {
+    /// A file that changed within this time is not submitted yet.
+    pub quiet: Duration,
+    /// The longest time between two looks.
+    pub resync: Duration,
+    pub max_submissions_per_hour: usize,
+    /// For requests under way when told to stop.
+    pub grace: Duration,
+}
+
+impl Default for WatchSettings {
+    fn default() -> Self {
+        Self {
+            quiet: Duration::from_millis(300),
+            resync: Duration::from_secs(600),
+            max_submissions_per_hour: 60,
+            grace: Duration::from_secs(130),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -52,11 +76,12 @@ impl Default for Settings {
             max_cost_usd: None,
             price_per_second: 0.0333,
             default_duration: Duration::from_secs(60),
+            watch: WatchSettings::default(),
         }
     }
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "manifests",
     "state",
     "downloads",
@@ -69,6 +94,7 @@ const KEYS: [&str; 12] = [
     "limits",
     "price_per_second",
     "default_duration",
+    "watch",
 ];
 
 /// Reads the settings file of a project; a missing or empty one gives the defaults.
@@ -163,6 +189,26 @@ impl Reader<'_> {
         };
         self.retry(&fields);
         self.limits(&fields);
+        self.watch(&fields);
+    }
+
+    fn watch(&mut self, fields: &Fields) {
+        let Some(node) = fields.given("watch") else {
+            return;
+        };
+        let keys = ["quiet", "resync", "max_submissions_per_hour", "grace"];
+        let Some(given) = self.checker.fields(node, "`watch`", &keys) else {
+            return;
+        };
+        let defaults = WatchSettings::default();
+        self.settings.watch = WatchSettings {
+            quiet: self.duration(&given, "quiet").unwrap_or(defaults.quiet),
+            resync: self.duration(&given, "resync").unwrap_or(defaults.resync),
+            max_submissions_per_hour: self
+                .count(&given, "max_submissions_per_hour", 0, 1_000_000)
+                .unwrap_or(defaults.max_submissions_per_hour),
+            grace: self.duration(&given, "grace").unwrap_or(defaults.grace),
+        };
     }
 
     fn retry(&mut self, fields: &Fields) {

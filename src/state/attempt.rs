@@ -146,6 +146,19 @@ pub fn is_usable_id(id: &str) -> bool {
 }
 
 impl Phase {
+    pub const ALL: [Self; 10] = [
+        Self::Submitting,
+        Self::Submitted,
+        Self::Rendering,
+        Self::Completed,
+        Self::Failed,
+        Self::Rejected,
+        Self::NotSent,
+        Self::Unknown,
+        Self::Deleted,
+        Self::Gone,
+    ];
+
     /// Submitted, rendering or completed, and not gone: asking again would pay twice.
     #[must_use]
     pub fn is_live(self) -> bool {

@@ -9,7 +9,8 @@ use super::journal::JournalWriter;
 use super::lock::Lock;
 use super::objects::Objects;
 use super::{
-    Doubted, Entry, Phase, ReadState, Recorded, StateError, WriteState, disk, reader, rewrite,
+    Doubted, Entry, Phase, Position, ReadState, Recorded, StateError, WriteState, disk, reader,
+    rewrite,
 };
 use crate::video::VideoHash;
 
@@ -116,5 +117,12 @@ impl WriteState for EmbeddedState {
     fn reserve(&mut self, attempts: usize) -> Result<(), StateError> {
         let submissions = (self.unanswered.len() + attempts) as u64;
         self.journal.reserve(submissions * SUBMISSION)
+    }
+
+    fn position(&self) -> Option<Position> {
+        Some(Position {
+            journal: self.journal.journal().id().to_owned(),
+            end: self.journal.end(),
+        })
     }
 }

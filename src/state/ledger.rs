@@ -1,6 +1,6 @@
 //! A store being written, together with what it holds.
 
-use super::{Entry, Recorded, StateError, WriteState};
+use super::{Entry, Position, Recorded, StateError, WriteState};
 use crate::video::{Spec, VideoHash};
 
 /// What is recorded and what is durable can't drift apart: the only way to change the one is to
@@ -10,10 +10,47 @@ pub struct Ledger {
     recorded: Recorded,
 }
 
+/// What a closed ledger held, and where the store stood then.
+#[derive(Debug)]
+pub struct Known {
+    position: Position,
+    recorded: Recorded,
+}
+
+impl Known {
+    #[must_use]
+    pub fn recorded(&self) -> &Recorded {
+        &self.recorded
+    }
+}
+
 impl Ledger {
     pub fn open(store: Box<dyn WriteState + Send>) -> Result<Self, StateError> {
         let recorded = store.load()?;
         Ok(Self { store, recorded })
+    }
+
+    /// As [`Ledger::open`], without reading again what did not change since.
+    pub fn reopen(
+        store: Box<dyn WriteState + Send>,
+        known: Option<Known>,
+    ) -> Result<Self, StateError> {
+        match known {
+            Some(known) if store.position().as_ref() == Some(&known.position) => Ok(Self {
+                store,
+                recorded: known.recorded,
+            }),
+            _ => Self::open(store),
+        }
+    }
+
+    /// Closes the store; what is recorded can be had again without reading it.
+    #[must_use]
+    pub fn close(self) -> Option<Known> {
+        Some(Known {
+            position: self.store.position()?,
+            recorded: self.recorded,
+        })
     }
 
     #[must_use]

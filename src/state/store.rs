@@ -31,6 +31,19 @@ pub trait WriteState: ReadState {
     /// earlier intents, can be written, or fails: called before a POST, so that a full disk is found
     /// out while nothing is owed yet.
     fn reserve(&mut self, attempts: usize) -> Result<(), StateError>;
+
+    /// Where the state stands: equal positions mean that nothing was written in between. `None` if
+    /// the store can't tell.
+    fn position(&self) -> Option<Position> {
+        None
+    }
+}
+
+/// See [`WriteState::position`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    pub(super) journal: String,
+    pub(super) end: u64,
 }
 
 /// What can go wrong with a state. The message says what happened; the edge adds the way out.

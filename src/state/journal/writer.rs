@@ -61,6 +61,11 @@ impl JournalWriter {
         Ok(())
     }
 
+    /// Where the next line goes.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
     pub fn journal(&self) -> &Journal {
         &self.journal
     }

@@ -1,0 +1,116 @@
+//! The log of a `watch`: a line an event, with its name and hash.
+
+use tracing::{error, info, warn};
+
+use crate::apply::Event;
+use crate::manifest::Problem;
+use crate::output::{dollars, escape, ways_out};
+use crate::plan::Plan;
+use crate::state::{Attempt, Phase};
+
+pub(super) fn plan(plan: &Plan, problems: &[Problem]) {
+    for problem in problems {
+        let line = problem.place.as_ref().map_or(0, |place| place.line);
+        warn!(
+            path = %escape(&problem.path),
+            line,
+            code = problem.code,
+            "{}",
+            escape(&problem.message)
+        );
+    }
+    let summary = plan.summary();
+    for action in plan.by_urgency() {
+        info!(
+            name = %action.name,
+            hash = %action.hash.short(),
+            action = action.kind.as_str(),
+            reason = action.reason.code,
+            "planned: {}",
+            escape(&action.reason.text)
+        );
+    }
+    info!(
+        submissions = summary.submissions,
+        unchanged = summary.none,
+        problems = problems.len(),
+        "plan made, about {}",
+        dollars(plan.estimate_usd)
+    );
+}
+
+pub(super) fn event(event: &Event) {
+    match event {
+        Event::Submitted(a) => attempt(a, "submitted"),
+        Event::Completed(a) => attempt(a, "completed"),
+        Event::Settled(a) if a.phase == Phase::NotSent => {
+            attempt(a, "settled: HeyGen never took it")
+        }
+        Event::Settled(a) => attempt(a, "settled: HeyGen took it"),
+        Event::Failed(a) => trouble(a, "failed"),
+        Event::Gone(a) => trouble(a, "gone at HeyGen"),
+        Event::Rejected(a) => trouble(a, "rejected"),
+        Event::Unknown(a) => {
+            trouble(a, "its outcome is not known; it is held and not sent again");
+            info!(name = %a.name, hash = %a.hash.short(), "a person can decide:\n{}", ways_out(a));
+        }
+        Event::Deleted { name, attempt: a } => {
+            info!(%name, hash = %a.hash.short(), "deleted");
+        }
+        Event::Reused {
+            name,
+            hash,
+            session_id,
+            ..
+        } => info!(%name, hash = %hash.short(), session = id(session_id.as_ref()), "reused"),
+        Event::Moved {
+            name, from, hash, ..
+        } => info!(%name, hash = %hash.short(), %from, "moved"),
+        Event::Settling { name, wait } => {
+            info!(%name, "its outcome was not learned; HeyGen is asked for it in {wait:.0?}");
+        }
+        Event::Error {
+            name,
+            hash,
+            failure,
+        } => error!(
+            name = name.as_ref().map(tracing::field::display),
+            hash = hash.map(|h| h.short().to_string()),
+            code = %escape(&failure.code),
+            "{}",
+            escape(&failure.message)
+        ),
+        Event::Notice(text) => info!("{}", escape(text)),
+        Event::Paused { reason, wait, .. } => warn!("{}; going on in {wait:.0?}", escape(reason)),
+        Event::Progress(_) => {}
+    }
+}
+
+fn attempt(a: &Attempt, what: &str) {
+    info!(
+        name = %a.name,
+        hash = %a.hash.short(),
+        attempt = a.number,
+        session = id(a.session_id.as_ref()),
+        video = a.video_id.as_deref(),
+        by = a.adopted_by.map(|by| by.as_str()),
+        "{what}"
+    );
+}
+
+fn trouble(a: &Attempt, what: &str) {
+    let failure = a.failure.as_ref();
+    warn!(
+        name = %a.name,
+        hash = %a.hash.short(),
+        attempt = a.number,
+        session = id(a.session_id.as_ref()),
+        code = failure.map(|f| escape(&f.code).into_owned()),
+        "{what}{}",
+        failure.map_or_else(String::new, |f| format!(": {}", escape(&f.message)))
+    );
+}
+
+fn id(id: Option<&String>) -> &str {
+    id.map_or("", String::as_str)
+}

@@ -1,0 +1,428 @@
+//! The loop: waits until something may have changed, and has a turn taken.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, MissedTickBehavior, sleep_until};
+
+use super::changes::{Changes, Mode, Places};
+use super::edge::{Config, Edge, Heartbeat, Setup};
+use super::gate::Reason;
+use super::hints::Hint;
+use super::memory::Memory;
+use super::quiet::Quiet;
+use super::turn::{Done, TurnError, Turns, earliest};
+use super::view::View;
+use crate::heygen::ReadError;
+use crate::project::{Desired, load};
+
+/// However long files go on changing, the others are looked at after this.
+const CEILING: Duration = Duration::from_secs(5);
+/// How soon a state that another writer holds is tried again.
+const LOCKED: Duration = Duration::from_secs(1);
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// Hints that wait for a turn. What is beyond, the next resync finds.
+const MAX_HINTS: usize = 10_000;
+
+/// All that the loop is made of.
+pub struct Watch {
+    pub config: Config,
+    pub setup: Setup,
+    pub edge: Box<dyn Edge>,
+    pub view: watch::Sender<Arc<View>>,
+    pub hints: mpsc::Receiver<Hint>,
+    /// Counts requests to stop: the first lets what is under way come to its end.
+    pub stop: watch::Receiver<u32>,
+    /// Asks for settings, key and secrets to be read again.
+    pub reload: mpsc::Receiver<()>,
+    pub heartbeat: Heartbeat,
+}
+
+/// Reconciles until told to stop.
+pub async fn run(parts: Watch) {
+    let mut watch = Loop::new(parts);
+    while watch.wait().await {
+        if !watch.look().await {
+            break;
+        }
+    }
+    watch.turns.edge.note("stopped");
+}
+
+struct Loop {
+    turns: Turns,
+    changes: Changes,
+    quiet: Quiet,
+    inputs: Inputs,
+    hints: BTreeSet<(crate::video::VideoHash, String)>,
+    /// The next look without any change.
+    timer: Instant,
+    prefetched: Option<Prefetched>,
+    failures: u32,
+    told_trouble: Option<String>,
+    told_mode: Mode,
+    sent: watch::Sender<Arc<View>>,
+}
+
+struct Inputs {
+    hints: mpsc::Receiver<Hint>,
+    stop: watch::Receiver<u32>,
+    reload: mpsc::Receiver<()>,
+    tick: Interval,
+    beat: Box<dyn FnMut() + Send>,
+}
+
+/// The manifests, read while the quiet period lasts.
+struct Prefetched {
+    begun: Instant,
+    desired: JoinHandle<Desired>,
+}
+
+impl Loop {
+    fn new(parts: Watch) -> Self {
+        let settings = &parts.setup.settings;
+        let places = Places {
+            manifests: parts.config.root.join(&settings.manifests),
+            files: BTreeSet::new(),
+        };
+        let mut tick = tokio::time::interval(parts.heartbeat.every);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut view = View::new((parts.config.clock)(), parts.config.dry_run);
+        view.price_per_second = settings.price_per_second;
+        Self {
+            changes: Changes::start(places),
+            quiet: Quiet::new(settings.watch.quiet, CEILING),
+            inputs: Inputs {
+                hints: parts.hints,
+                stop: parts.stop,
+                reload: parts.reload,
+                tick,
+                beat: parts.heartbeat.beat,
+            },
+            hints: BTreeSet::new(),
+            timer: Instant::now(),
+            prefetched: None,
+            failures: 0,
+            told_trouble: None,
+            told_mode: Mode::Events,
+            sent: parts.view,
+            turns: Turns {
+                memory: Memory::new(settings.poll_interval),
+                config: parts.config,
+                setup: parts.setup,
+                edge: parts.edge,
+                view,
+            },
+        }
+    }
+
+    /// Waits until it is time to look; `false` when told to stop.
+    async fn wait(&mut self) -> bool {
+        loop {
+            if *self.inputs.stop.borrow() > 0 {
+                return false;
+            }
+            self.tell_mode();
+            let now = Instant::now();
+            self.prefetch(now);
+            if self
+                .turns
+                .memory
+                .gate
+                .probe_due()
+                .is_some_and(|at| at <= now)
+            {
+                self.turns.probe().await;
+                self.timer = Instant::now();
+                self.publish();
+            }
+            if self.quiet.is_due(now) || self.timer <= now {
+                return true;
+            }
+            let wake = self.next_wake();
+            tokio::select! {
+                at = self.changes.next() => self.quiet.note(at),
+                Some(hint) = self.inputs.hints.recv() => self.take_hint(hint),
+                Some(()) = self.inputs.reload.recv() => self.reload(),
+                _ = self.inputs.stop.changed() => {}
+                _ = self.inputs.tick.tick() => (self.inputs.beat)(),
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn next_wake(&self) -> Instant {
+        let read = self.prefetch_due().filter(|_| !self.has_fresh());
+        let due = earliest(self.quiet.due(), read);
+        let due = earliest(due, self.turns.memory.gate.probe_due());
+        due.map_or(self.timer, |due| due.min(self.timer))
+    }
+
+    fn take_hint(&mut self, hint: Hint) {
+        if self.hints.len() < MAX_HINTS {
+            self.hints.insert((hint.hash, hint.session_id));
+        }
+        self.timer = Instant::now();
+    }
+
+    /// In the middle of the quiet period: what was read then is true at its end, unless something
+    /// changed meanwhile.
+    fn prefetch_due(&self) -> Option<Instant> {
+        let due = self.quiet.due()?;
+        Some(
+            due - self
+                .turns
+                .setup
+                .settings
+                .watch
+                .quiet
+                .mul_f64(0.6)
+                .min(CEILING),
+        )
+    }
+
+    fn has_fresh(&self) -> bool {
+        let last = self.quiet.last();
+        let begun = self.prefetched.as_ref().map(|p| p.begun);
+        begun.is_some_and(|begun| last.is_none_or(|last| begun > last))
+    }
+
+    fn prefetch(&mut self, now: Instant) {
+        if self.prefetch_due().is_some_and(|due| due <= now) && !self.has_fresh() {
+            self.prefetched = Some(self.read());
+        }
+    }
+
+    fn read(&self) -> Prefetched {
+        let config = &self.turns.config;
+        let (root, index) = (config.root.clone(), config.index.clone());
+        let (settings, now) = (self.turns.setup.settings.clone(), (config.system_clock)());
+        Prefetched {
+            begun: Instant::now(),
+            desired: tokio::task::spawn_blocking(move || load(&root, &settings, Some(&index), now)),
+        }
+    }
+
+    /// Looks, and does what follows; `false` when told to stop meanwhile.
+    async fn look(&mut self) -> bool {
+        let begun = Instant::now();
+        let changed = self.quiet.first();
+        let read = match self.has_fresh() {
+            true => self.prefetched.take(),
+            false => None,
+        };
+        let read = read.unwrap_or_else(|| self.read());
+        self.prefetched = None;
+        self.quiet.clear();
+        let Ok(desired) = read.desired.await else {
+            self.failed(&"reading the manifests broke off inside reconcile");
+            return true;
+        };
+        self.follow(&desired);
+        let hints: Vec<_> = std::mem::take(&mut self.hints)
+            .into_iter()
+            .map(|(hash, session_id)| Hint { hash, session_id })
+            .collect();
+        let (done, goes_on) = self.take_turn(desired, &hints).await;
+        let lag = changed.map_or(Duration::ZERO, |at| begun.duration_since(at));
+        self.turns.view.event_lag_seconds = lag.as_secs_f64();
+        self.turns.view.last_seconds = begun.elapsed().as_secs_f64();
+        self.ended(done, hints);
+        self.publish();
+        goes_on
+    }
+
+    fn follow(&mut self, desired: &Desired) {
+        let config = &self.turns.config;
+        let manifests = config.root.join(&self.turns.setup.settings.manifests);
+        let files = desired.files.iter().map(|file| config.root.join(file));
+        let outside: BTreeSet<PathBuf> = files.filter(|f| !f.starts_with(&manifests)).collect();
+        self.changes.follow(outside);
+    }
+
+    /// The turn, and whether the loop goes on. A change meanwhile ends it early: what waits in its
+    /// queue is planned anew, in its last form.
+    async fn take_turn(
+        &mut self,
+        desired: Desired,
+        hints: &[Hint],
+    ) -> (Result<Done, TurnError>, bool) {
+        let grace = self.turns.setup.settings.watch.grace;
+        let (stop, stopped) = watch::channel(0);
+        let mut turn = pin!(self.turns.turn(desired, hints, stopped));
+        let mut give_up: Option<Instant> = None;
+        loop {
+            let quiet = self.quiet.due().filter(|_| *stop.borrow() == 0);
+            tokio::select! {
+                done = &mut turn => return (done, give_up.is_none()),
+                at = self.changes.next() => self.quiet.note(at),
+                _ = self.inputs.tick.tick() => (self.inputs.beat)(),
+                () = until(quiet) => { stop.send_replace(1); }
+                Some(hint) = self.inputs.hints.recv(), if self.hints.len() < MAX_HINTS => {
+                    self.hints.insert((hint.hash, hint.session_id));
+                }
+                Ok(()) = self.inputs.stop.changed() => {
+                    stop.send_replace(*self.inputs.stop.borrow());
+                    give_up = Some(Instant::now() + grace);
+                }
+                () = until(give_up) => {
+                    stop.send_replace(2);
+                    give_up = Some(Instant::now() + Duration::from_secs(3600));
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, done: Result<Done, TurnError>, hints: Vec<Hint>) {
+        let now = Instant::now();
+        match done {
+            Ok(done) => {
+                self.succeeded();
+                let resync = now + jittered(self.turns.setup.settings.watch.resync);
+                self.timer = earliest(done.wake, Some(resync)).unwrap_or(resync);
+            }
+            Err(error) => {
+                // They are looked at again with the next turn.
+                self.hints
+                    .extend(hints.into_iter().map(|h| (h.hash, h.session_id)));
+                self.take_error(&error);
+            }
+        }
+        if !self.hints.is_empty() && self.failures == 0 {
+            self.timer = now;
+        }
+    }
+
+    fn succeeded(&mut self) {
+        let view = &mut self.turns.view;
+        view.totals.looks += 1;
+        view.last_success = Some((self.turns.config.clock)());
+        view.last_error = None;
+        view.ready = true;
+        self.failures = 0;
+        if self.told_trouble.take().is_some() {
+            self.turns.edge.note("looks succeed again");
+        }
+    }
+
+    fn take_error(&mut self, error: &TurnError) {
+        let now = Instant::now();
+        match error {
+            TurnError::Changed => self.quiet.note(now),
+            TurnError::Locked(_) => {
+                self.tell_trouble(&error.to_string());
+                self.timer = now + LOCKED;
+            }
+            TurnError::Read(read) if refuses(read) => {
+                self.turns.shut(Reason::Refused, error.to_string());
+                self.failed(error);
+            }
+            TurnError::Account(account) => {
+                self.turns.shut(Reason::OtherAccount, account.to_string());
+                self.failed(error);
+            }
+            TurnError::Read(_) | TurnError::State(_) => self.failed(error),
+        }
+    }
+
+    /// The manifests and the record are still read while HeyGen is down, so it stays ready.
+    fn failed(&mut self, error: &dyn std::fmt::Display) {
+        let text = error.to_string();
+        self.turns.view.totals.failed_looks += 1;
+        self.turns.view.last_error = Some(text.clone());
+        self.tell_trouble(&text);
+        let wait = FIRST_BACKOFF
+            .saturating_mul(1 << self.failures.min(16))
+            .min(LONGEST_BACKOFF);
+        self.failures = self.failures.saturating_add(1);
+        self.timer = Instant::now() + jittered(wait);
+    }
+
+    fn tell_trouble(&mut self, text: &str) {
+        if self.told_trouble.as_deref() != Some(text) {
+            self.turns.edge.trouble(text);
+            self.told_trouble = Some(text.to_owned());
+        }
+    }
+
+    fn tell_mode(&mut self) {
+        if *self.changes.mode() == self.told_mode {
+            return;
+        }
+        self.told_mode = self.changes.mode().clone();
+        match &self.told_mode {
+            Mode::Events => {
+                self.turns.view.polling = None;
+                self.turns.edge.note("changes are watched again");
+            }
+            Mode::Polling(why) => {
+                let text = format!("{why}; looking every few seconds meanwhile");
+                self.turns.view.polling = Some(why.clone());
+                self.turns.edge.trouble(&text);
+            }
+        }
+        self.publish();
+    }
+
+    fn reload(&mut self) {
+        match self.turns.edge.reload() {
+            Ok(setup) => {
+                self.quiet.set_quiet(setup.settings.watch.quiet);
+                self.turns.memory.begin_anew(setup.settings.poll_interval);
+                for reason in self.turns.memory.gate.open() {
+                    self.turns.edge.resumed(reason);
+                }
+                self.turns.view.price_per_second = setup.settings.price_per_second;
+                self.changes = Changes::start(Places {
+                    manifests: self.turns.config.root.join(&setup.settings.manifests),
+                    files: BTreeSet::new(),
+                });
+                self.turns.setup = setup;
+                self.turns.view.totals.reloads += 1;
+                self.turns
+                    .edge
+                    .note("settings, key and secrets were read again");
+            }
+            Err(why) => {
+                self.turns.view.totals.failed_reloads += 1;
+                let text = format!("the new settings can't be used, the old ones stay: {why}");
+                self.turns.edge.trouble(&text);
+            }
+        }
+        self.failures = 0;
+        self.prefetched = None;
+        self.timer = Instant::now();
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        let turns = &mut self.turns;
+        turns.view.paused.clone_from(turns.memory.gate.pauses());
+        self.sent.send_replace(Arc::new(turns.view.clone()));
+    }
+}
+
+fn refuses(error: &ReadError) -> bool {
+    error.refuses_all()
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Up to a tenth longer or shorter, so that several don't ask at the same moment.
+fn jittered(wait: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0_u8) % 1_000;
+    let share = f64::from(u32::try_from(random).unwrap_or(0)) / 5_000.0;
+    wait.mul_f64(0.9 + share)
+}
