@@ -75,7 +75,9 @@ impl Pace {
         self.unreachable
     }
 
-    pub(super) fn is_paused(&self, now: Instant) -> bool {
+    /// Whether nothing is sent for a while.
+    #[must_use]
+    pub fn is_paused(&self, now: Instant) -> bool {
         self.paused_until.is_some_and(|until| until > now)
     }
 }

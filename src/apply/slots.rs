@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::state::{Attempt, AttemptKey, Phase};
+use crate::state::{Attempt, AttemptKey, Phase, Recorded};
 
 /// A video that renders longer is trouble; it frees its slot.
 const LONGEST_RENDER: SignedDuration = SignedDuration::from_hours(24);
@@ -44,6 +44,16 @@ impl Slots {
         let (unknown, running): (Vec<Taken>, Vec<Taken>) = open.partition(|taken| taken.unknown);
         running.len() + unknown.len().min(max.saturating_sub(1))
     }
+}
+
+/// How many more videos may be unfinished now, as far as is recorded.
+#[must_use]
+pub fn free_slots(recorded: &Recorded, max: usize, now: Timestamp) -> usize {
+    let mut slots = Slots::default();
+    for attempt in recorded.attempts_where(|p| p.is_unfinished() || p.is_unsettled()) {
+        slots.note(attempt);
+    }
+    max.saturating_sub(slots.taken(max, now))
 }
 
 /// When an attempt's slot is free even if nothing is heard of it any more; `None` if it takes none.

@@ -1,10 +1,12 @@
 //! Before a run submits anything: whose account is it, and which sessions are there already.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use crate::heygen::{Me, Reader};
 use crate::settle::{WALK_BACK, walk};
-use crate::state::{Account, Entry, Ledger, Run, StateError, Vouch};
+use crate::state::{Account, AdoptedBy, Attempt, Entry, Ledger, Recorded, Run, StateError, Vouch};
 
 /// A walk that has not got there after so many pages of 100 is incomplete.
 const MAX_PAGES: usize = 10;
@@ -85,7 +87,7 @@ pub async fn survey(
     foreign.retain(|id| id.len() <= MAX_ID);
     let complete = complete && foreign.len() == found && found <= MAX_REMEMBERED;
     foreign.truncate(MAX_REMEMBERED);
-    let number = ledger.recorded().runs.keys().last().map_or(1, |n| n + 1);
+    let number = free_number(ledger.recorded());
     let run = Run {
         number,
         at: now,
@@ -94,4 +96,13 @@ pub async fn survey(
     };
     ledger.write(vec![Entry::Run(run)])?;
     Ok(number)
+}
+
+/// A survey is of use as long as an attempt of its run is not settled for certain. Its number is given
+/// again after that, so that whoever runs for months keeps few of them.
+fn free_number(recorded: &Recorded) -> u64 {
+    let open = |a: &&Attempt| a.phase.is_unsettled() || a.adopted_by == Some(AdoptedBy::Prompt);
+    let attempts = recorded.attempts.values().flatten().filter(open);
+    let used: HashSet<u64> = attempts.filter_map(|a| a.run).collect();
+    (1..).find(|n| !used.contains(n)).unwrap_or(u64::MAX)
 }

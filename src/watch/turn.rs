@@ -17,7 +17,7 @@ use super::memory::Memory;
 use super::view::View;
 use crate::apply::{
     AccountError, Cause, End, Engine, Event, Limits, Parts, PastError, Texts, TextsError, Until,
-    check_account, compare, outdated_notes, survey, vouch,
+    check_account, compare, free_slots, outdated_notes, survey, vouch,
 };
 use crate::heygen::ReadError;
 use crate::plan::{self, Action, Kind, Options, Plan, Pricing, Retry, Selection};
@@ -341,15 +341,16 @@ impl Turns {
     async fn run(
         &mut self,
         ledger: &mut Ledger,
-        planned: Planned,
+        mut planned: Planned,
         heygen_clock: HeygenClock,
         stop: watch::Receiver<u32>,
     ) -> Result<Option<Instant>, TurnError> {
         let clock = self.config.clock;
-        let run = match planned.plan.actions.iter().any(Action::may_submit) {
+        let run = match self.sends_now(ledger, &mut planned) {
             true => Some(survey(ledger, &self.setup.reader, heygen_clock.now(), clock()).await?),
             false => None,
         };
+        let before = self.view.totals.clone();
         let (view, edge) = (&mut self.view, &mut self.edge);
         let mut report = |event: Event| {
             view.take_event(&event);
@@ -378,7 +379,29 @@ impl Turns {
         if let End::Stopped(stop) = outcome.end {
             self.shut(reason(stop.cause), stop.text);
         }
-        Ok(outcome.wake)
+        // What ended may be tried again, or leaves its slot to another: that is for the next plan.
+        match self.view.totals.has_ended_since(&before) {
+            true => Ok(Some(Instant::now())),
+            false => Ok(outcome.wake),
+        }
+    }
+
+    /// Whether something can be submitted at once. If not, nothing is in this turn: what waits is
+    /// planned anew when its time has come.
+    fn sends_now(&self, ledger: &Ledger, planned: &mut Planned) -> bool {
+        let max_jobs = self.setup.settings.max_jobs;
+        let free = free_slots(ledger.recorded(), max_jobs, (self.config.clock)());
+        let may = free > 0 && !self.memory.pace.is_paused(Instant::now());
+        let sends = may && planned.plan.actions.iter().any(|a| a.kind.submits());
+        if !sends {
+            hold_back(
+                &mut planned.plan,
+                &mut planned.texts.wished,
+                &BTreeSet::new(),
+                0,
+            );
+        }
+        sends
     }
 
     /// Asks HeyGen a question that costs nothing: whether submissions may go on.

@@ -63,6 +63,13 @@ pub struct Totals {
     pub failed_reloads: u64,
 }
 
+impl Totals {
+    pub(super) fn has_ended_since(&self, before: &Self) -> bool {
+        let ended = |t: &Self| t.completed + t.failures + t.rejections + t.settled_not_sent;
+        ended(self) > ended(before)
+    }
+}
+
 impl View {
     #[must_use]
     pub fn new(started: Timestamp, dry_run: bool) -> Self {

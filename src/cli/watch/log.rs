@@ -1,6 +1,6 @@
 //! The log of a `watch`: a line an event, with its name and hash.
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::apply::Event;
 use crate::manifest::Problem;
@@ -21,7 +21,7 @@ pub(super) fn plan(plan: &Plan, problems: &[Problem]) {
     }
     let summary = plan.summary();
     for action in plan.by_urgency() {
-        info!(
+        debug!(
             name = %action.name,
             hash = %action.hash.short(),
             action = action.kind.as_str(),

@@ -1,0 +1,158 @@
+//! What changes is looked at, once, and submitted in its last form.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::support::{Heygen, Project, until};
+use crate::watcher::Watcher;
+
+fn prompts(heygen: &Heygen) -> Vec<String> {
+    let sessions = heygen.sessions();
+    let prompt = |s: &serde_json::Value| s["request"]["prompt"].as_str().unwrap().to_owned();
+    sessions.iter().map(prompt).collect()
+}
+
+#[test]
+fn a_save_a_new_folder_a_rename_and_a_removal_are_seen() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms}\n");
+    project.wish("one", "One.");
+    let watcher = Watcher::start(&project, &[]);
+    until("the first is submitted", || heygen.sessions().len() == 1);
+    project.wish("one", "One, again.");
+    until("the edit is submitted", || heygen.sessions().len() == 2);
+    fs::create_dir_all(project.path("videos/a/b")).unwrap();
+    project.wish("a/b/two", "Two.");
+    until("the new folder's is submitted", || {
+        heygen.sessions().len() == 3
+    });
+    project.write("elsewhere/three.yaml", "prompt: Three.\n");
+    fs::rename(project.path("elsewhere"), project.path("videos/moved")).unwrap();
+    until("the moved folder's is submitted", || {
+        heygen.sessions().len() == 4
+    });
+    fs::rename(
+        project.path("videos/a/b/two.yaml"),
+        project.path("videos/2.yaml"),
+    )
+    .unwrap();
+    watcher.says("moved name=2");
+    // An editor's way: a temporary file, then a rename over the old one.
+    project.write("videos/.one.yaml.swp", "prompt: One, saved.\n");
+    fs::rename(
+        project.path("videos/.one.yaml.swp"),
+        project.path("videos/one.yaml"),
+    )
+    .unwrap();
+    until("the save is submitted", || heygen.sessions().len() == 5);
+    fs::remove_file(project.path("videos/2.yaml")).unwrap();
+    until("the removal is planned", || {
+        watcher.stdout().contains("o orphan 2")
+    });
+    assert_eq!(heygen.count("DELETE", "/"), 0);
+    assert_eq!(prompts(&heygen).len(), 5);
+}
+
+#[test]
+fn a_local_file_that_changes_is_a_change() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms}\n");
+    let png = |n: u8| [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], &[n; 40]].concat();
+    project.write("logos/logo.png", png(1));
+    project.write(
+        "videos/a.yaml",
+        "prompt: A.\nfiles:\n  - path: ../logos/logo.png\n",
+    );
+    let _watcher = Watcher::start(&project, &[]);
+    until("it is submitted", || heygen.sessions().len() == 1);
+    project.write("logos/logo.png", png(2));
+    until("the other logo is submitted", || {
+        heygen.sessions().len() == 2
+    });
+}
+
+#[test]
+fn a_root_that_goes_and_comes_back_is_watched() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms}\n");
+    fs::remove_dir(project.path("videos")).unwrap();
+    let watcher = Watcher::start(&project, &[]);
+    watcher.says("videos");
+    project.wish("one", "One.");
+    until("it is submitted", || heygen.sessions().len() == 1);
+    fs::rename(project.path("videos"), project.path("away")).unwrap();
+    fs::create_dir(project.path("videos")).unwrap();
+    project.wish("two", "Two.");
+    until("the new root's is submitted", || {
+        heygen.sessions().len() == 2
+    });
+}
+
+#[test]
+fn a_checkout_is_one_plan_and_the_same_as_plan_makes() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("limits: {max_submissions: 10}\n");
+    let watcher = Watcher::start(&project, &[]);
+    until("it looked", || watcher.get("/readyz").0 == 200);
+    let before = watcher.plans();
+    for n in 0..1_000 {
+        project.wish(&format!("f{}/v{n:04}", n % 40), &format!("Show {n}."));
+    }
+    watcher.says("the plan makes 1000 submissions");
+    assert_eq!(watcher.plans(), before + 1);
+    let planned = project.run(&["plan"]).stdout;
+    assert!(watcher.stdout().ends_with(&planned));
+    assert_eq!(heygen.count("POST", "/v3/video-agents"), 0);
+    assert_eq!(
+        watcher.metric("reconcile_paused{reason=\"plan_limit\"}"),
+        1.0
+    );
+}
+
+#[test]
+fn a_file_that_is_being_written_waits_and_the_others_do_not() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 1500ms}\n");
+    let _watcher = Watcher::start(&project, &[]);
+    let begun = Instant::now();
+    project.wish("steady", "Steady.");
+    let mut edits = 0;
+    // Longer than the ceiling of five seconds: a look comes, and leaves this one alone.
+    while begun.elapsed() < Duration::from_millis(6_500) {
+        edits += 1;
+        project.wish("restless", &format!("Edit {edits}."));
+        let next = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < next {
+            std::thread::yield_now();
+        }
+        assert!(prompts(&heygen).iter().all(|p| p == "Steady."));
+    }
+    assert_eq!(prompts(&heygen), ["Steady."]);
+    until("its last form is submitted", || {
+        heygen.sessions().len() == 2
+    });
+    assert!(prompts(&heygen).contains(&format!("Edit {edits}.")));
+}
+
+#[test]
+fn what_waits_in_the_queue_is_submitted_in_its_last_form_only() {
+    let heygen = Heygen::start(reconcile::sandbox::Config {
+        render_time: Duration::from_millis(1_200),
+        ..Default::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.set("max_jobs: 1\nwatch: {quiet: 50ms}\n");
+    project.wish("a", "A.");
+    project.wish("b", "B, first.");
+    let _watcher = Watcher::start(&project, &[]);
+    until("one is submitted", || heygen.sessions().len() == 1);
+    project.wish("b", "B, second.");
+    project.wish("b", "B, last.");
+    until("the other is submitted", || heygen.sessions().len() == 2);
+    assert_eq!(prompts(&heygen), ["A.", "B, last."]);
+}

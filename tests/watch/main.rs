@@ -1,0 +1,9 @@
+//! `watch` through the front door: the real binary, real files, real signals, a real HTTP client.
+
+mod changes;
+mod money;
+mod operations;
+#[path = "../support/mod.rs"]
+mod support;
+mod watcher;
+mod webhooks;

@@ -1,0 +1,202 @@
+//! Signals, health, and others that work beside it.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Heygen, Project, Ran, until};
+use crate::watcher::Watcher;
+
+#[test]
+fn a_signal_finishes_what_is_under_way_and_ends_well() {
+    for signal in ["-TERM", "-INT"] {
+        let heygen = Heygen::quick();
+        let project = Project::new(Some(&heygen));
+        project.set("watch: {quiet: 50ms}\n");
+        heygen.faults(json!([{"kind": {"slow": {"ms": 600}}, "method": "POST"}]));
+        project.wishes(1);
+        let watcher = Watcher::start(&project, &[]);
+        until("it is sent", || {
+            heygen.count("POST", "/v3/video-agents") == 1
+        });
+        assert_eq!(watcher.stop(signal), Some(0));
+        assert_eq!(project.phases()[0].1, "submitted");
+        assert_eq!(heygen.sessions().len(), 1);
+    }
+}
+
+#[test]
+fn after_the_grace_time_it_ends_and_what_was_under_way_is_unknown() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.write(
+        "reconcile.yaml",
+        "request_timeout: 60s\nwatch: {quiet: 50ms, grace: 200ms}\n",
+    );
+    heygen.faults(json!([{"kind": {"silence": {"ms": 30_000}}, "method": "POST"}]));
+    project.wishes(1);
+    let watcher = Watcher::start(&project, &[]);
+    until("it is sent", || {
+        heygen.count("POST", "/v3/video-agents") == 1
+    });
+    assert_eq!(watcher.stop("-TERM"), Some(0));
+    assert_eq!(project.actions(), ["video-00 settle unsettled"]);
+}
+
+#[test]
+fn settings_are_read_again_and_bad_ones_keep_the_old() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms, max_submissions_per_hour: 1}\n");
+    project.wishes(2);
+    let watcher = Watcher::start(&project, &[]);
+    watcher.says("watch.max_submissions_per_hour is 1");
+    project.set("watch: {quiet: soon}\n");
+    watcher.signal("-HUP");
+    watcher.says("the old ones stay");
+    until("it is counted", || {
+        watcher.metric("reconcile_failed_reloads_total") == 1.0
+    });
+    assert_eq!(heygen.sessions().len(), 1);
+    project.set("watch: {quiet: 50ms, max_submissions_per_hour: 9}\n");
+    watcher.signal("-HUP");
+    until("the other is submitted", || heygen.sessions().len() == 2);
+    assert_eq!(watcher.metric("reconcile_reloads_total"), 1.0);
+}
+
+#[test]
+fn it_stays_ready_while_heygen_is_down_and_goes_on_when_it_is_back() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms}\n");
+    let watcher = Watcher::start(&project, &[]);
+    until("it looked", || watcher.get("/readyz").0 == 200);
+    heygen.faults(json!([{
+        "kind": {"status_before": {"status": 503}}, "method": "GET", "path_prefix": "/v3/", "times": 1000,
+    }]));
+    project.wishes(1);
+    until("a look failed", || {
+        watcher.metric("reconcile_failed_looks_total") > 0.0
+    });
+    assert_eq!(
+        (watcher.get("/readyz").0, watcher.get("/healthz").0),
+        (200, 200)
+    );
+    heygen.faults(json!([]));
+    until("it is submitted", || heygen.sessions().len() == 1);
+    watcher.says("looks succeed again");
+}
+
+#[test]
+fn others_work_beside_it_and_a_second_one_is_refused() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms, resync: 500ms}\n");
+    project.wishes(2);
+    let watcher = Watcher::start(&project, &[]);
+    until("both are submitted", || heygen.sessions().len() == 2);
+    let second = project.expect(1, &["watch"]);
+    assert!(
+        second.stderr.contains("another watch works on this state"),
+        "{second:#?}"
+    );
+    project.expect(
+        0,
+        &["apply", "--auto-approve", "--wait", "--timeout", "10s"],
+    );
+    project.expect(0, &["plan", "--detailed-exitcode"]);
+    project.expect(0, &["status"]);
+    project.expect(0, &["state", "export"]);
+    project.expect(0, &["state", "rm", "video-00", "--auto-approve"]);
+    until("it takes the video back", || {
+        project.phases().iter().all(|(_, p)| p == "completed")
+    });
+    assert_eq!(heygen.sessions().len(), 2);
+    assert_eq!(watcher.stop("-TERM"), Some(0));
+}
+
+#[test]
+fn in_json_every_line_is_an_object_and_says_whose_it_is() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms}\n");
+    project.wishes(1);
+    let mut command = project.command(&["watch", "--format", "json"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("it is completed", || project.phases()[0].1 == "completed");
+    let pid = child.id().to_string();
+    Command::new("kill").arg(&pid).status().unwrap();
+    assert!(child.wait().unwrap().success());
+    let ran = Ran::finish(child);
+    let kinds: Vec<_> = ran
+        .lines()
+        .iter()
+        .map(|l| l["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        kinds.starts_with(&["plan".to_owned(), "submitted".to_owned()]),
+        "{kinds:?}"
+    );
+    for line in ran.stderr.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            line["timestamp"].is_string() && line["message"].is_string(),
+            "{line}"
+        );
+    }
+    let submitted = ran
+        .stderr
+        .lines()
+        .find(|l| l.contains("\"submitted\""))
+        .unwrap();
+    assert!(
+        submitted.contains("\"name\":\"video-00\"") && submitted.contains("\"hash\":\""),
+        "{submitted}"
+    );
+}
+
+/// A datagram socket, as systemd gives one.
+#[test]
+fn systemd_is_told_when_it_is_ready_that_it_lives_and_that_it_stops() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    let path = project.path("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let watch = project.command(&["watch"]);
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", "export WATCHDOG_PID=$$; exec \"$0\" \"$@\""])
+        .arg(watch.get_program())
+        .args(watch.get_args())
+        .env_clear()
+        .envs(watch.get_envs().filter_map(|(k, v)| Some((k, v?))))
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "300000");
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    let mut hear = |wanted: &str| {
+        let mut buffer = [0; 4_096];
+        while !told.contains(wanted) {
+            let size = socket.recv(&mut buffer).unwrap();
+            told.push_str(std::str::from_utf8(&buffer[..size]).unwrap());
+        }
+    };
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    let pid = child.id().to_string();
+    Command::new("kill").arg(&pid).status().unwrap();
+    hear("STOPPING=1");
+    assert!(child.wait().unwrap().success());
+}
