@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::state::StateArgs;
+use super::webhook::WebhookArgs;
 
 /// GitOps for AI videos: YAML manifests say which videos should exist; reconcile shows a plan and
 /// submits to HeyGen exactly what is new or changed, each wish at most once.
@@ -76,6 +77,8 @@ pub(super) enum Command {
     Refresh(RefreshArgs),
     /// Look after the record of what was submitted
     State(StateArgs),
+    /// Look after the webhook endpoint at HeyGen
+    Webhook(WebhookArgs),
     /// Run a local stand-in for HeyGen, to rehearse without paying
     Sandbox(SandboxArgs),
     /// Print completions for a shell

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::context::Context;
 use super::env;
 use super::error::CliError;
-use crate::heygen::{Base, Config, Reader, Writer};
+use crate::heygen::{Base, Config, Endpoints, Reader, Writer};
 use crate::project::Settings;
 use crate::sandbox::{self, Sandbox};
 
@@ -46,6 +46,12 @@ pub(super) async fn connect(
     let place = place(context, settings, state_dir, sandbox).await?;
     let writer = Writer::connect(&place.config)?;
     Ok((place.reading()?, writer))
+}
+
+/// Connects for webhook endpoints.
+pub(super) fn connect_endpoints(settings: &Settings) -> Result<Endpoints, CliError> {
+    let place = heygen(env::api_key()?, settings)?;
+    Ok(Endpoints::connect(&place.config)?)
 }
 
 /// As [`connect`], with what environment and key file say now.

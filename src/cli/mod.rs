@@ -26,6 +26,7 @@ mod state;
 mod status;
 mod validate;
 mod watch;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
         Command::Status(args) => status::run(context, &args),
         Command::Refresh(args) => refresh::run(context, &args),
         Command::State(args) => state::run(context, &args),
+        Command::Webhook(args) => webhook::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),
         Command::Completions(args) => completions::run(&args),
     }

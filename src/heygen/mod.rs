@@ -7,6 +7,7 @@
 mod answer;
 mod api_error;
 mod connection;
+mod endpoints;
 mod reader;
 mod wire;
 mod writer;
@@ -14,8 +15,10 @@ mod writer;
 pub use answer::Answer;
 pub use api_error::ApiError;
 pub use connection::{Base, BaseError, Config, ConnectError};
+pub use endpoints::Endpoints;
 pub use reader::{Listed, Me, ReadError, Reader, STATUS_BATCH};
 pub use wire::{
-    CreateRequest, DeliveredEvent, EventData, FileInput, ListedSession, Session, Video, VideoStatus,
+    CreateRequest, DeliveredEvent, Endpoint, EventData, FileInput, ListedSession, Session, Video,
+    VideoStatus,
 };
 pub use writer::{UploadError, Writer};

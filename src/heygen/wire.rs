@@ -161,3 +161,25 @@ impl Session {
             .map(|m| m.content.as_str())
     }
 }
+
+/// `POST /v3/webhooks/endpoints`.
+#[derive(Debug, Serialize)]
+pub(super) struct NewEndpoint<'a> {
+    pub(super) url: &'a str,
+    pub(super) events: &'a [String],
+}
+
+/// An address that HeyGen delivers events to.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Endpoint {
+    pub endpoint_id: String,
+    pub url: String,
+    /// All, if absent.
+    #[serde(default)]
+    pub events: Option<Vec<String>>,
+    pub status: String,
+    pub created_at: String,
+    /// Shown when it is registered and never again.
+    #[serde(default)]
+    pub secret: Option<secrecy::SecretString>,
+}

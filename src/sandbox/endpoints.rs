@@ -1,4 +1,4 @@
-//! Webhook endpoints: registered and listed. Nothing is delivered from here.
+//! Webhook endpoints: registered, listed and deleted. `deliver` sends to them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::check::{Checked, check_json, check_key, refuse};
 use super::clock::{iso, now_ms};
+use super::deliver::{is_of_this_machine, is_wanted};
 use super::journal::Line;
 use super::received::Received;
 use super::world::{REPLAYED_MS, World};
@@ -21,6 +22,18 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    pub(super) fn wants(&self, event: &Value) -> bool {
+        is_wanted(&self.events, event)
+    }
+
     /// The secret is shown in the first answer alone.
     pub(super) fn show(&self, secret: bool) -> Value {
         json!({
@@ -55,6 +68,15 @@ impl World {
         self.put(Line::Endpoint(endpoint))?;
         Ok(answer)
     }
+
+    /// `DELETE /v3/webhooks/endpoints/{endpoint_id}`, which HeyGen's reference has beside the others.
+    pub(super) fn delete_endpoint(&mut self, id: &str) -> Result<Answer, Box<Answer>> {
+        if !self.endpoints.iter().any(|e| e.endpoint_id == id) {
+            return Ok(Answer::not_found("endpoint"));
+        }
+        self.put(Line::EndpointDeleted(id.to_owned()))?;
+        Ok(Answer::data(json!({"endpoint_id": id})))
+    }
 }
 
 fn check_endpoint(request: &Value) -> Checked {
@@ -62,7 +84,7 @@ fn check_endpoint(request: &Value) -> Checked {
         return refuse("body", "the body must be a JSON object");
     }
     let url = request["url"].as_str();
-    if !url.is_some_and(|u| u.starts_with("https://")) {
+    if !url.is_some_and(|u| u.starts_with("https://") || is_of_this_machine(u)) {
         return refuse("url", "required, an HTTPS URL");
     }
     match &request["events"] {

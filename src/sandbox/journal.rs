@@ -28,6 +28,7 @@ pub(super) enum Line {
         at_ms: u64,
     },
     Endpoint(Endpoint),
+    EndpointDeleted(String),
 }
 
 /// The journal of a data directory, held for one process.

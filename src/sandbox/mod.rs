@@ -11,6 +11,7 @@ mod catalog;
 mod check;
 mod clock;
 mod control;
+mod deliver;
 mod effects;
 mod endpoints;
 mod exchange;

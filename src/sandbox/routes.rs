@@ -38,6 +38,7 @@ impl World {
             ("POST", ["v3", "video-agents", id, "stop"]) => self.stop(received, id),
             ("DELETE", ["v3", "videos", id]) => self.delete(id),
             ("POST", ["v3", "webhooks", "endpoints"]) => self.add_endpoint(received),
+            ("DELETE", ["v3", "webhooks", "endpoints", id]) => self.delete_endpoint(id),
             ("GET", ["v3", rest @ ..]) => Ok(self.read(rest, received, faults)),
             _ => Ok(Answer::not_found("operation")),
         }

@@ -67,6 +67,8 @@ impl Sandbox {
             stopped.clone(),
             accept(listener, world.clone(), stopped),
         ));
+        let delivering = super::deliver::deliver(world.clone());
+        tokio::spawn(until(running.subscribe(), delivering));
         Ok(Self {
             addr,
             world,

@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) in_flight: HashSet<String>,
     /// Sessions that may not have ended yet, by position.
     unfinished: Vec<usize>,
+    /// Sessions whose end is to be delivered, by position.
+    undelivered: Vec<usize>,
     journal: Option<Journal>,
     is_closed: bool,
     ids: u64,
@@ -72,6 +74,7 @@ impl World {
             log: RequestLog::default(),
             in_flight: HashSet::new(),
             unfinished: Vec::new(),
+            undelivered: Vec::new(),
             journal: None,
             is_closed: false,
             ids: 0,
@@ -93,6 +96,7 @@ impl World {
                 }
             }
             Line::Endpoint(endpoint) => self.endpoints.push(endpoint),
+            Line::EndpointDeleted(id) => self.endpoints.retain(|e| e.endpoint_id != id),
         }
     }
 
@@ -101,6 +105,7 @@ impl World {
         self.by_session.insert(session.session_id.clone(), at);
         self.by_video.insert(session.video_id.clone(), at);
         self.unfinished.push(at);
+        self.undelivered.push(at);
         self.sessions.push(session);
     }
 
@@ -136,6 +141,22 @@ impl World {
         self.unfinished
             .retain(|at| sessions[*at].is_unfinished(now));
         self.unfinished.len()
+    }
+
+    /// What ended before this process began was delivered by the one before.
+    pub(super) fn forget_undelivered(&mut self) {
+        self.take_ended();
+    }
+
+    /// Sessions that ended since this was asked last.
+    pub(super) fn take_ended(&mut self) -> Vec<usize> {
+        let now = now_ms();
+        let all = std::mem::take(&mut self.undelivered);
+        let (open, ended) = all
+            .into_iter()
+            .partition(|at| self.sessions[*at].is_unfinished(now));
+        self.undelivered = open;
+        ended
     }
 
     /// In US dollars.

@@ -163,3 +163,37 @@ fn to_listen_needs_a_secret() {
         "{ran:#?}"
     );
 }
+
+/// From registering to settling, with nobody but the stand-in: a lost answer is found by its webhook.
+#[test]
+fn a_registered_endpoint_settles_a_lost_answer() {
+    let heygen = Heygen::start(reconcile::sandbox::Config {
+        render_time: std::time::Duration::from_millis(600),
+        ..Default::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.write(
+        "reconcile.yaml",
+        "settle_delay: 10m\npoll_interval: 10m\nwatch: {quiet: 50ms}\n",
+    );
+    let watcher = Watcher::start(&project, &[]);
+    let url = watcher.url("/webhooks/heygen");
+    let file = project.path("secret");
+    project.expect(
+        0,
+        &[
+            "webhook",
+            "register",
+            &url,
+            "--secret-file",
+            file.to_str().unwrap(),
+        ],
+    );
+    watcher.signal("-HUP");
+    watcher.says("were read again");
+    heygen.faults(json!([{"kind": "drop_after", "method": "POST", "times": 1}]));
+    project.wish("lost", "Lost.");
+    watcher.says("settled: HeyGen took it name=lost");
+    watcher.says("completed name=lost");
+    assert_eq!(heygen.sessions().len(), 1);
+}
