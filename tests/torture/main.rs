@@ -14,6 +14,7 @@ mod rng;
 #[path = "../support/mod.rs"]
 mod support;
 mod tally;
+mod watch;
 mod wishes;
 mod world;
 

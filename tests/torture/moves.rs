@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::faults;
 use crate::process::{APPLY, finish, killed_at, signal, spawn, told};
 use crate::tally::count;
+use crate::watch;
 use crate::wishes::Wish;
 use crate::world::World;
 
@@ -77,7 +78,7 @@ fn spares_what_is_wished(world: &mut World, seen: usize) {
 }
 
 fn act(world: &mut World, traces: bool) -> (String, String) {
-    match world.rng.within(0..20) {
+    match world.rng.within(0..24) {
         0..=3 => ("apply".to_owned(), apply(world)),
         4..=6 => ("apply killed after a while".to_owned(), killed_later(world)),
         7..=11 if traces => killed_at_a_call(world),
@@ -85,6 +86,7 @@ fn act(world: &mut World, traces: bool) -> (String, String) {
         14 | 15 => ("apply interrupted".to_owned(), interrupted(world)),
         16 | 17 => ("two applies".to_owned(), two_at_once(world)),
         18 => ("readers beside an apply".to_owned(), readers(world)),
+        20..=23 => watch::for_a_while(world, traces),
         _ => ("refresh".to_owned(), refresh(world)),
     }
 }
@@ -116,7 +118,7 @@ fn command(world: &World, arguments: &[String]) -> Command {
     world.project.command(&arguments)
 }
 
-fn start(world: &mut World) -> (Child, String) {
+pub fn start(world: &mut World) -> (Child, String) {
     let arguments = arguments(world);
     let child = spawn(command(world, &arguments));
     // What every apply is given tells nothing.

@@ -62,7 +62,8 @@ impl World {
             format!(
                 "poll_interval: 20ms\nsettle_delay: {SETTLE_DELAY_MS}ms\n\
                  request_timeout: {REQUEST_TIMEOUT_MS}ms\nmax_jobs: {max_jobs}\n\
-                 retry: {{max_attempts: 3, backoff: 10ms}}\n"
+                 retry: {{max_attempts: 3, backoff: 10ms}}\n\
+                 watch: {{quiet: 15ms, resync: 200ms, max_submissions_per_hour: 100000}}\n"
             ),
         );
         let wishes = Wishes::new(&mut rng);

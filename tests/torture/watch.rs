@@ -1,0 +1,72 @@
+//! A `watch` that lives for a while: manifests change under its eyes, others work beside it, and it
+//! is told to stop, or killed.
+
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::moves::start;
+use crate::process::{finish, killed_at, signal, spawn, told};
+use crate::world::World;
+
+/// Where it dies, for those that are killed at a system call, and up to which one.
+const CALLS: [(&str, u64); 4] = [
+    ("fdatasync", 20),
+    ("pwrite64", 20),
+    ("connect", 8),
+    ("recvfrom", 12),
+];
+
+pub fn for_a_while(world: &mut World, traces: bool) -> (String, String) {
+    let dies = traces && world.rng.one_in(3);
+    let child = match dies {
+        true => killed_later_at_a_call(world),
+        false => spawn(command(world)),
+    };
+    let beside = world.rng.one_in(5).then(|| start(world).0);
+    for _ in 0..world.rng.within(0..4) {
+        pause(world, 120);
+        world.change_wishes();
+    }
+    pause(world, 500);
+    let how = *world.rng.pick(&["-KILL", "-TERM", "-TERM", "-INT"]);
+    end(&child, how, dies);
+    let ran = finish(world, "watch", child);
+    if let Some(beside) = beside {
+        finish(world, "apply beside a watch", beside);
+    }
+    if how == "-TERM" && !dies && ran.code != Some(0) {
+        world.broke(
+            "a watch that is told to stop ends well",
+            format!("{ran:#?}"),
+        );
+    }
+    (format!("watch ended by {how}"), told(&ran))
+}
+
+fn command(world: &World) -> Command {
+    world.project.command(&["watch", "--format", "json", "-q"])
+}
+
+fn killed_later_at_a_call(world: &mut World) -> Child {
+    let (call, most) = *world.rng.pick(&CALLS);
+    let nth = world.rng.within(1..most + 1);
+    spawn(killed_at(&command(world), call, nth))
+}
+
+/// `strace` would let go of what it traces and end alone: its child is what has to end.
+fn end(child: &Child, how: &str, traced: bool) {
+    match traced {
+        false => signal(child, how),
+        true => {
+            let pid = child.id().to_string();
+            let _ = Command::new("pkill").args([how, "-P", &pid]).output();
+        }
+    }
+}
+
+fn pause(world: &mut World, most: u64) {
+    let until = Instant::now() + Duration::from_millis(world.rng.within(1..most));
+    while Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
