@@ -129,3 +129,90 @@ fn completions_are_scripts() {
         assert!(ran.stdout.contains("reconcile"), "{shell}");
     }
 }
+
+fn example(name: &str) -> String {
+    std::fs::read_to_string(Path::new("examples/watch").join(name)).unwrap()
+}
+
+fn exec_start(unit: &str) -> Vec<String> {
+    let line = unit.lines().find_map(|l| l.strip_prefix("ExecStart="));
+    line.unwrap().split(' ').map(str::to_owned).collect()
+}
+
+/// What the unit starts, started: it becomes ready and tells every metric that the alerts ask for.
+#[test]
+fn the_units_command_runs_and_has_every_metric_of_the_alert_rules() {
+    let unit = example("reconcile-watch.service");
+    let command = exec_start(&unit);
+    assert_eq!(command[..2], ["/usr/local/bin/reconcile", "watch"]);
+    let arguments: Vec<_> = command[1..]
+        .iter()
+        .map(|a| a.replace(":8080", ":0"))
+        .collect();
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.write("state/webhook-secret", "whsec_1\n");
+    project.write("heygen-key", "a key\n");
+    let log = std::fs::File::create(project.path("err.log")).unwrap();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let mut child = project
+        .command(&arguments)
+        .env_remove("HEYGEN_API_KEY")
+        .env("HEYGEN_API_KEY_FILE", project.path("heygen-key"))
+        .env("RECONCILE_STATE", project.path("state"))
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut page = String::new();
+    support::until("it tells its metrics", || {
+        let log = std::fs::read_to_string(project.path("err.log")).unwrap();
+        let addr = log.lines().find_map(|l| l.split("addr=").nth(1));
+        page = addr
+            .map(|addr| heygen.fetch(&format!("http://{addr}/metrics")))
+            .unwrap_or_default();
+        !page.is_empty()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let rules: serde_yaml::Value = serde_yaml::from_str(&example("alerts.yaml")).unwrap();
+    let rules = rules["groups"][0]["rules"].as_sequence().unwrap().clone();
+    assert!(rules.len() > 5);
+    for rule in rules {
+        let expression = rule["expr"].as_str().unwrap().to_owned();
+        let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let metrics: Vec<_> = words.filter(|w| w.starts_with("reconcile_")).collect();
+        assert!(!metrics.is_empty(), "{expression}");
+        for metric in metrics {
+            assert!(page.contains(&format!("# TYPE {metric} ")), "{metric}");
+        }
+    }
+}
+
+#[test]
+fn the_pull_of_the_timer_brings_what_was_pushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = |dir: &str, arguments: &[&str]| {
+        let done = Command::new("/usr/bin/env")
+            .args(["git", "-c", "user.name=a", "-c", "user.email=a@example.com"])
+            .args(arguments)
+            .current_dir(folder.path().join(dir))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    git(".", &["init", "--quiet", "origin"]);
+    git(
+        "origin",
+        &["commit", "--quiet", "--allow-empty", "-m", "begin"],
+    );
+    git(".", &["clone", "--quiet", "origin", "project"]);
+    std::fs::write(folder.path().join("origin/a.yaml"), "prompt: A.\n").unwrap();
+    git("origin", &["add", "."]);
+    git("origin", &["commit", "--quiet", "-m", "add a"]);
+    let command = exec_start(&example("reconcile-pull.service"));
+    assert_eq!(command[0], "/usr/bin/git");
+    let arguments: Vec<_> = command[1..].iter().map(String::as_str).collect();
+    git("project", &arguments);
+    assert!(folder.path().join("project/a.yaml").exists());
+    assert!(example("reconcile-pull.timer").contains("OnUnitInactiveSec="));
+}

@@ -63,6 +63,16 @@ impl Heygen {
         answer["data"].as_array().unwrap().clone()
     }
 
+    /// The text at another address of this machine; empty if nobody answers.
+    pub fn fetch(&self, url: &str) -> String {
+        self.runtime.block_on(async {
+            match self.client.get(url).send().await {
+                Ok(answer) => answer.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            }
+        })
+    }
+
     /// Sends one request; returns status and body.
     pub fn send(
         &self,
