@@ -104,12 +104,14 @@ fn write_attempt(
     Ok(())
 }
 
-/// What to do about an attempt whose outcome is not known.
+/// What to do about an attempt whose outcome is not known, and what each way costs.
 pub fn ways_out(attempt: &Attempt) -> String {
     let name = &attempt.name;
-    let mut text = String::from(
+    let sent = time(attempt.intent_at_heygen.unwrap_or(attempt.intent_at));
+    let mut text = format!(
         "    whether HeyGen took it is not known; it is held and not sent again\n    \
-         the next apply looks again; or decide:\n",
+         the next apply looks again; or look at the sessions of that time ({sent}) at \
+         https://app.heygen.com, and decide:\n"
     );
     let placeholder = ["SESSION".to_owned()];
     let sessions = match attempt.candidates.as_slice() {
@@ -118,9 +120,13 @@ pub fn ways_out(attempt: &Attempt) -> String {
     };
     for session in sessions {
         let session = escape(session);
-        text += &format!("      reconcile state settle {name} --adopt {session}\n");
+        text += &format!(
+            "      reconcile state settle {name} --adopt {session}  # it is this one: costs nothing\n"
+        );
     }
-    text + &format!("      reconcile state settle {name} --not-sent")
+    text + &format!(
+        "      reconcile state settle {name} --not-sent  # it is none: the next apply pays for it"
+    )
 }
 
 fn time(at: Timestamp) -> String {

@@ -8,7 +8,7 @@ use crate::plan::{Action, Kind, Plan};
 use crate::project::Desired;
 use crate::video::{Name, VideoHash};
 
-/// Wishes whose file was changed within the quiet period, and when the last of them is quiet.
+/// Wishes whose file was changed within the quiet period, and when the first of them is quiet.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Young {
     pub names: BTreeSet<Name>,
@@ -27,7 +27,7 @@ pub fn young(desired: &Desired, quiet: Duration, now: SystemTime) -> Young {
         if age < quiet {
             young.names.insert(name.clone());
             let wait = quiet - age;
-            young.wait = Some(young.wait.map_or(wait, |w| w.max(wait)));
+            young.wait = Some(young.wait.map_or(wait, |w| w.min(wait)));
         }
     }
     young
@@ -128,10 +128,15 @@ mod tests {
 
     #[test]
     fn a_file_is_young_until_it_was_quiet_and_one_of_the_future_is_not() {
-        let desired = desired(&[("a", "1", 90), ("b", "2", 95), ("c", "3", 101)]);
+        let desired = desired(&[
+            ("a", "1", 90),
+            ("b", "2", 95),
+            ("c", "3", 101),
+            ("d", "4", 99),
+        ]);
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
         let young = young(&desired, Duration::from_secs(10), now);
-        assert_eq!(young.names, BTreeSet::from([name("b")]));
+        assert_eq!(young.names, BTreeSet::from([name("b"), name("d")]));
         assert_eq!(young.wait, Some(Duration::from_secs(5)));
     }
 

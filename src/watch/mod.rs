@@ -12,11 +12,13 @@ pub mod server;
 
 mod budget;
 mod edge;
+mod ended;
 mod gate;
 mod hints;
 mod hold_back;
 mod memory;
 mod quiet;
+mod restraint;
 mod run;
 mod turn;
 mod view;

@@ -1,7 +1,6 @@
 //! The loop: waits until something may have changed, and has a turn taken.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,21 +12,15 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, sleep_until};
 
 use super::changes::{Changes, Mode, Places};
 use super::edge::{Config, Edge, Heartbeat, Setup};
-use super::gate::Reason;
 use super::hints::Hint;
 use super::memory::Memory;
 use super::quiet::Quiet;
 use super::turn::{Done, TurnError, Turns, earliest};
 use super::view::View;
-use crate::heygen::ReadError;
 use crate::project::{Desired, load};
 
 /// However long files go on changing, the others are looked at after this.
 const CEILING: Duration = Duration::from_secs(5);
-/// How soon a state that another writer holds is tried again.
-const LOCKED: Duration = Duration::from_secs(1);
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// Hints that wait for a turn. What is beyond, the next resync finds.
 const MAX_HINTS: usize = 10_000;
 
@@ -56,17 +49,17 @@ pub async fn run(parts: Watch) {
     watch.turns.edge.note("stopped");
 }
 
-struct Loop {
-    turns: Turns,
+pub(super) struct Loop {
+    pub(super) turns: Turns,
     changes: Changes,
-    quiet: Quiet,
+    pub(super) quiet: Quiet,
     inputs: Inputs,
-    hints: BTreeSet<(crate::video::VideoHash, String)>,
+    pub(super) hints: BTreeSet<(crate::video::VideoHash, String)>,
     /// The next look without any change.
-    timer: Instant,
+    pub(super) timer: Instant,
     prefetched: Option<Prefetched>,
-    failures: u32,
-    told_trouble: Option<String>,
+    pub(super) failures: u32,
+    pub(super) told_trouble: Option<String>,
     told_mode: Mode,
     sent: watch::Sender<Arc<View>>,
 }
@@ -280,78 +273,6 @@ impl Loop {
         }
     }
 
-    fn ended(&mut self, done: Result<Done, TurnError>, hints: Vec<Hint>) {
-        let now = Instant::now();
-        match done {
-            Ok(done) => {
-                self.succeeded();
-                let resync = now + jittered(self.turns.setup.settings.watch.resync);
-                self.timer = earliest(done.wake, Some(resync)).unwrap_or(resync);
-            }
-            Err(error) => {
-                // They are looked at again with the next turn.
-                self.hints
-                    .extend(hints.into_iter().map(|h| (h.hash, h.session_id)));
-                self.take_error(&error);
-            }
-        }
-        if !self.hints.is_empty() && self.failures == 0 {
-            self.timer = now;
-        }
-    }
-
-    fn succeeded(&mut self) {
-        let view = &mut self.turns.view;
-        view.totals.looks += 1;
-        view.last_success = Some((self.turns.config.clock)());
-        view.last_error = None;
-        view.ready = true;
-        self.failures = 0;
-        if self.told_trouble.take().is_some() {
-            self.turns.edge.note("looks succeed again");
-        }
-    }
-
-    fn take_error(&mut self, error: &TurnError) {
-        let now = Instant::now();
-        match error {
-            TurnError::Changed => self.quiet.note(now),
-            TurnError::Locked(_) => {
-                self.tell_trouble(&error.to_string());
-                self.timer = now + LOCKED;
-            }
-            TurnError::Read(read) if refuses(read) => {
-                self.turns.shut(Reason::Refused, error.to_string());
-                self.failed(error);
-            }
-            TurnError::Account(account) => {
-                self.turns.shut(Reason::OtherAccount, account.to_string());
-                self.failed(error);
-            }
-            TurnError::Read(_) | TurnError::State(_) => self.failed(error),
-        }
-    }
-
-    /// The manifests and the record are still read while HeyGen is down, so it stays ready.
-    fn failed(&mut self, error: &dyn std::fmt::Display) {
-        let text = error.to_string();
-        self.turns.view.totals.failed_looks += 1;
-        self.turns.view.last_error = Some(text.clone());
-        self.tell_trouble(&text);
-        let wait = FIRST_BACKOFF
-            .saturating_mul(1 << self.failures.min(16))
-            .min(LONGEST_BACKOFF);
-        self.failures = self.failures.saturating_add(1);
-        self.timer = Instant::now() + jittered(wait);
-    }
-
-    fn tell_trouble(&mut self, text: &str) {
-        if self.told_trouble.as_deref() != Some(text) {
-            self.turns.edge.trouble(text);
-            self.told_trouble = Some(text.to_owned());
-        }
-    }
-
     fn tell_mode(&mut self) {
         if *self.changes.mode() == self.told_mode {
             return;
@@ -409,20 +330,9 @@ impl Loop {
     }
 }
 
-fn refuses(error: &ReadError) -> bool {
-    error.refuses_all()
-}
-
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// Up to a tenth longer or shorter, so that several don't ask at the same moment.
-fn jittered(wait: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0_u8) % 1_000;
-    let share = f64::from(u32::try_from(random).unwrap_or(0)) / 5_000.0;
-    wait.mul_f64(0.9 + share)
 }

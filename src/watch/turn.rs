@@ -8,19 +8,18 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::budget::allowance;
 use super::edge::{Config, Edge, Setup};
-use super::gate::{News, Reason};
+use super::gate::Reason;
 use super::hints::{self, Hint};
 use super::hold_back::{Young, hold_back, young};
 use super::memory::Memory;
 use super::view::View;
 use crate::apply::{
     AccountError, Cause, End, Engine, Event, Limits, Parts, PastError, Texts, TextsError, Until,
-    check_account, compare, free_slots, outdated_notes, survey, vouch,
+    check_account, free_slots, outdated_notes, survey,
 };
 use crate::heygen::ReadError;
-use crate::plan::{self, Action, Kind, Options, Plan, Pricing, Retry, Selection};
+use crate::plan::{self, Options, Plan, Pricing, Retry, Selection};
 use crate::project::{Desired, ProjectBytes, Settings};
 use crate::settle::{Delays, HeygenClock};
 use crate::state::{
@@ -54,6 +53,9 @@ pub(super) enum TurnError {
     Read(#[from] ReadError),
     #[error("a manifest changed while it was read")]
     Changed,
+    /// Told to stop before anything was sent, or to look anew.
+    #[error("stopped before anything was sent")]
+    Stopped,
     #[error(transparent)]
     Account(#[from] AccountError),
 }
@@ -77,11 +79,20 @@ impl From<PastError> for TurnError {
 }
 
 /// A plan and all that doing it needs.
-struct Planned {
-    plan: Plan,
-    texts: Texts,
-    young: Young,
-    wake: Option<Instant>,
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) texts: Texts,
+    pub(super) young: Young,
+    pub(super) wake: Option<Instant>,
+}
+
+/// A turn as far as it can be before the first request that may cost.
+struct Prepared {
+    planned: Planned,
+    /// Absent if HeyGen has nothing to be asked for.
+    heygen_clock: Option<HeygenClock>,
+    /// The survey, if something is submitted.
+    run: Option<u64>,
 }
 
 impl Turns {
@@ -134,6 +145,31 @@ impl Turns {
         hints: &[Hint],
         stop: watch::Receiver<u32>,
     ) -> Result<Done, TurnError> {
+        let mut asked_to_stop = stop.clone();
+        let prepared = tokio::select! {
+            prepared = self.prepare(ledger, desired, hints) => prepared?,
+            _ = asked_to_stop.wait_for(|asked| *asked > 0) => return Err(TurnError::Stopped),
+        };
+        let wake = prepared.planned.wake;
+        let Some(heygen_clock) = prepared.heygen_clock else {
+            return Ok(Done { wake });
+        };
+        if *stop.borrow() > 0 {
+            return Err(TurnError::Stopped);
+        }
+        let ran = self.run(ledger, prepared, heygen_clock, stop).await?;
+        Ok(Done {
+            wake: earliest(wake, ran),
+        })
+    }
+
+    /// Everything that only reads. It may be broken off: what it wrote down stays true.
+    async fn prepare(
+        &mut self,
+        ledger: &mut Ledger,
+        desired: Desired,
+        hints: &[Hint],
+    ) -> Result<Prepared, TurnError> {
         if !hints.is_empty() {
             self.account(ledger).await?;
             self.take_hints(ledger, hints).await?;
@@ -141,18 +177,21 @@ impl Turns {
         let mut planned = self.plan(ledger, desired)?;
         self.unproven(ledger, &planned).await?;
         self.hold_back(ledger, &mut planned);
-        let unfinished = !ledger
-            .recorded()
-            .attempts_where(Phase::is_unfinished)
-            .is_empty();
-        let wake = planned.wake;
-        if planned.plan.is_empty() && !unfinished {
-            return Ok(Done { wake });
+        let recorded = ledger.recorded();
+        let unfinished = !recorded.attempts_where(Phase::is_unfinished).is_empty();
+        let (mut heygen_clock, mut run) = (None, None);
+        if unfinished || !planned.plan.is_empty() {
+            let clock = self.account(ledger).await?;
+            heygen_clock = Some(clock);
+            if self.sends_now(ledger, &mut planned) {
+                let now = (self.config.clock)();
+                run = Some(survey(ledger, &self.setup.reader, clock.now(), now).await?);
+            }
         }
-        let clock = self.account(ledger).await?;
-        let ran = self.run(ledger, planned, clock, stop).await?;
-        Ok(Done {
-            wake: earliest(wake, ran),
+        Ok(Prepared {
+            planned,
+            heygen_clock,
+            run,
         })
     }
 
@@ -222,13 +261,13 @@ impl Turns {
         Some(self.instant(due))
     }
 
-    fn instant(&self, at: Timestamp) -> Instant {
+    pub(super) fn instant(&self, at: Timestamp) -> Instant {
         let wait = at.duration_since((self.config.clock)());
         Instant::now() + Duration::try_from(wait).unwrap_or_default()
     }
 
     /// Whose key it is, and what HeyGen's clock says; asked again now and then.
-    async fn account(&mut self, ledger: &mut Ledger) -> Result<HeygenClock, TurnError> {
+    pub(super) async fn account(&mut self, ledger: &mut Ledger) -> Result<HeygenClock, TurnError> {
         let now = Instant::now();
         if self.memory.me(now).is_none() {
             let me = self.setup.reader.me().await?;
@@ -245,111 +284,14 @@ impl Turns {
         Ok(clock)
     }
 
-    /// Compares a state that can't vouch for the past with HeyGen's sessions, before its first
-    /// submission.
-    async fn unproven(&mut self, ledger: &mut Ledger, planned: &Planned) -> Result<(), TurnError> {
-        let submits = |a: &Action| a.kind.submits() && a.kind != Kind::Replace;
-        let unproven = ledger.recorded().unproven((self.config.clock)());
-        let Some(unproven) = unproven.filter(|_| planned.plan.actions.iter().any(submits)) else {
-            self.resume(Reason::Unproven);
-            return Ok(());
-        };
-        let now = Instant::now();
-        if self.memory.compare_after.is_some_and(|after| after > now) {
-            return Ok(());
-        }
-        self.account(ledger).await?;
-        let (reader, since) = (&self.setup.reader, unproven.since);
-        let found = compare(ledger, reader, since, &planned.plan, &planned.texts).await?;
-        let Some(one) = found.first() else {
-            self.resume(Reason::Unproven);
-            if self.view.problems == 0 {
-                vouch(ledger, (self.config.clock)())?;
-            }
-            return Ok(());
-        };
-        self.memory.compare_after = Some(now + self.setup.settings.watch.resync);
-        let text = format!(
-            "the state can't vouch for what was submitted since {since:.0}, and HeyGen has a session \
-             ({}) with the prompt of {}: run `reconcile apply --adopt` to take such sessions over, \
-             or `reconcile apply --new-state` to pay for new ones",
-            one.session_id, one.name
-        );
-        self.pause(Reason::Unproven, text);
-        Ok(())
-    }
-
-    /// Leaves what must not be submitted now for later, and says so.
-    fn hold_back(&mut self, ledger: &Ledger, planned: &mut Planned) {
-        let now = (self.config.clock)();
-        self.check_plan_limits(&planned.plan);
-        let limit = self.setup.settings.watch.max_submissions_per_hour;
-        let hourly = allowance(ledger.recorded(), limit, now);
-        let may = !self.memory.gate.is_shut()
-            && !self.is_paused(Reason::PlanLimit)
-            && !self.is_paused(Reason::Unproven);
-        let allowed = if may { hourly.left } else { 0 };
-        let manifests = &mut planned.texts.wished;
-        let left = hold_back(&mut planned.plan, manifests, &planned.young.names, allowed);
-        self.view.waiting = left.over + left.young;
-        if may && left.over > 0 {
-            let text = format!(
-                "{} submissions wait: watch.max_submissions_per_hour is {limit}, and so many were made \
-                 within the last hour",
-                left.over
-            );
-            self.pause(Reason::HourlyLimit, text);
-            let next = hourly.next.map(|at| self.instant(at));
-            planned.wake = earliest(planned.wake, next);
-        } else if may {
-            self.resume(Reason::HourlyLimit);
-        }
-    }
-
-    fn check_plan_limits(&mut self, plan: &Plan) {
-        match over_limits(plan, &self.setup.settings) {
-            Some(text) => self.pause(Reason::PlanLimit, text),
-            None => self.resume(Reason::PlanLimit),
-        }
-    }
-
-    fn is_paused(&self, reason: Reason) -> bool {
-        self.memory.gate.pauses().contains_key(&reason)
-    }
-
-    pub(super) fn pause(&mut self, reason: Reason, text: String) {
-        let at = (self.config.clock)();
-        if self.memory.gate.pause(reason, text.clone(), at) == News::New {
-            self.edge.paused(reason, &text);
-        }
-    }
-
-    fn resume(&mut self, reason: Reason) {
-        if self.memory.gate.resume(reason) == News::New {
-            self.edge.resumed(reason);
-        }
-    }
-
-    pub(super) fn shut(&mut self, reason: Reason, text: String) {
-        let at = (self.config.clock)();
-        let gate = &mut self.memory.gate;
-        if gate.shut(reason, text.clone(), at, Instant::now()) == News::New {
-            self.edge.paused(reason, &text);
-        }
-    }
-
     async fn run(
         &mut self,
         ledger: &mut Ledger,
-        mut planned: Planned,
+        prepared: Prepared,
         heygen_clock: HeygenClock,
         stop: watch::Receiver<u32>,
     ) -> Result<Option<Instant>, TurnError> {
         let clock = self.config.clock;
-        let run = match self.sends_now(ledger, &mut planned) {
-            true => Some(survey(ledger, &self.setup.reader, heygen_clock.now(), clock()).await?),
-            false => None,
-        };
         let before = self.view.totals.clone();
         let (view, edge) = (&mut self.view, &mut self.edge);
         let mut report = |event: Event| {
@@ -364,15 +306,13 @@ impl Turns {
             limits: limits(&self.setup.settings),
             clock,
             heygen_clock,
-            run,
+            run: prepared.run,
             pace: &mut self.memory.pace,
             report: &mut report,
             stop,
         });
-        let manifests = planned.texts.wished;
-        let outcome = engine
-            .run(&planned.plan, manifests, &Selection::All)
-            .await?;
+        let Planned { plan, texts, .. } = prepared.planned;
+        let outcome = engine.run(&plan, texts.wished, &Selection::All).await?;
         if outcome.counts.submitted > 0 {
             self.memory.gate.worked();
         }
@@ -403,22 +343,6 @@ impl Turns {
         }
         sends
     }
-
-    /// Asks HeyGen a question that costs nothing: whether submissions may go on.
-    pub(super) async fn probe(&mut self) {
-        match self.setup.reader.me().await {
-            Ok(_) => {
-                self.memory.pace.answers_again();
-                for reason in self.memory.gate.open() {
-                    self.edge.resumed(reason);
-                }
-            }
-            Err(error) => {
-                tracing::debug!(%error, "HeyGen does not let us go on yet");
-                self.memory.gate.probe_failed(Instant::now());
-            }
-        }
-    }
 }
 
 fn reason(cause: Cause) -> Reason {
@@ -442,25 +366,6 @@ fn limits(settings: &Settings) -> Limits {
         stop_superseded: false,
         deadline: None,
     }
-}
-
-/// Why nothing of a plan is submitted. A limit of one run is one of each plan here.
-fn over_limits(plan: &Plan, settings: &Settings) -> Option<String> {
-    let (submissions, limit) = (plan.summary().submissions, settings.max_submissions);
-    if submissions > limit {
-        return Some(format!(
-            "the plan makes {submissions} submissions, the limit of one plan is {limit}: raise \
-             limits.max_submissions in reconcile.yaml, or run `reconcile apply --max-submissions {submissions}`"
-        ));
-    }
-    let limit = settings.max_cost_usd?;
-    (plan.estimate_usd > limit).then(|| {
-        format!(
-            "the plan costs about ${:.2}, the limit of one plan is ${limit:.2}: raise \
-             limits.max_cost_usd in reconcile.yaml, or apply a part of it by name",
-            plan.estimate_usd
-        )
-    })
 }
 
 pub(super) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

@@ -26,6 +26,22 @@ fn a_signal_finishes_what_is_under_way_and_ends_well() {
     }
 }
 
+/// A signal while it only reads: nothing is sent that was not under way.
+#[test]
+fn a_signal_before_the_first_submission_sends_nothing() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms}\n");
+    heygen.faults(json!([{
+        "kind": {"slow": {"ms": 3_000}}, "method": "GET", "path_prefix": "/v3/users/me",
+    }]));
+    project.wishes(3);
+    let watcher = Watcher::start(&project, &[]);
+    until("it asks", || heygen.count("GET", "/v3/users/me") == 1);
+    assert_eq!(watcher.stop("-TERM"), Some(0));
+    assert_eq!(heygen.count("POST", "/"), 0);
+}
+
 #[test]
 fn after_the_grace_time_it_ends_and_what_was_under_way_is_unknown() {
     let heygen = Heygen::quick();

@@ -113,8 +113,10 @@ async fn serve(
         reload,
         heartbeat: systemd::heartbeat(),
     };
-    tokio::spawn(systemd::announce(seen, stop));
+    let announcer = tokio::spawn(systemd::announce(seen, stop));
     crate::watch::run(watch).await;
+    // It ends with the request to stop, which it may only just be telling.
+    let _ = announcer.await;
     Ok(Exit::Done)
 }
 

@@ -1,0 +1,146 @@
+//! What keeps a turn from submitting: the past, the limits, and what HeyGen refused.
+
+use tokio::time::Instant;
+
+use super::budget::allowance;
+use super::gate::{News, Reason};
+use super::hold_back::hold_back;
+use super::turn::{Planned, TurnError, Turns, earliest};
+use crate::apply::{compare, vouch};
+use crate::plan::{Action, Kind, Plan};
+use crate::project::Settings;
+use crate::state::Ledger;
+
+impl Turns {
+    /// Compares a state that can't vouch for the past with HeyGen's sessions, before its first
+    /// submission.
+    pub(super) async fn unproven(
+        &mut self,
+        ledger: &mut Ledger,
+        planned: &Planned,
+    ) -> Result<(), TurnError> {
+        let submits = |a: &Action| a.kind.submits() && a.kind != Kind::Replace;
+        let unproven = ledger.recorded().unproven((self.config.clock)());
+        let Some(unproven) = unproven.filter(|_| planned.plan.actions.iter().any(submits)) else {
+            self.resume(Reason::Unproven);
+            return Ok(());
+        };
+        let now = Instant::now();
+        if self.memory.compare_after.is_some_and(|after| after > now) {
+            return Ok(());
+        }
+        self.account(ledger).await?;
+        let (reader, since) = (&self.setup.reader, unproven.since);
+        let found = compare(ledger, reader, since, &planned.plan, &planned.texts).await?;
+        let Some(one) = found.first() else {
+            self.resume(Reason::Unproven);
+            if self.view.problems == 0 {
+                vouch(ledger, (self.config.clock)())?;
+            }
+            return Ok(());
+        };
+        self.memory.compare_after = Some(now + self.setup.settings.watch.resync);
+        let text = format!(
+            "the state can't vouch for what was submitted since {since:.0}, and HeyGen has a session \
+             ({}) with the prompt of {}: run `reconcile apply --adopt` to take such sessions over, \
+             or `reconcile apply --new-state` to pay for new ones",
+            one.session_id, one.name
+        );
+        self.pause(Reason::Unproven, text);
+        Ok(())
+    }
+
+    /// Leaves what must not be submitted now for later, and says so.
+    pub(super) fn hold_back(&mut self, ledger: &Ledger, planned: &mut Planned) {
+        let now = (self.config.clock)();
+        self.check_plan_limits(&planned.plan);
+        let limit = self.setup.settings.watch.max_submissions_per_hour;
+        let hourly = allowance(ledger.recorded(), limit, now);
+        let may = !self.memory.gate.is_shut()
+            && !self.is_paused(Reason::PlanLimit)
+            && !self.is_paused(Reason::Unproven);
+        let allowed = if may { hourly.left } else { 0 };
+        let manifests = &mut planned.texts.wished;
+        let left = hold_back(&mut planned.plan, manifests, &planned.young.names, allowed);
+        self.view.waiting = left.over + left.young;
+        if may && left.over > 0 {
+            let text = format!(
+                "{} submissions wait: watch.max_submissions_per_hour is {limit}, and so many were made \
+                 within the last hour",
+                left.over
+            );
+            self.pause(Reason::HourlyLimit, text);
+            let next = hourly.next.map(|at| self.instant(at));
+            planned.wake = earliest(planned.wake, next);
+        } else if may {
+            self.resume(Reason::HourlyLimit);
+        }
+    }
+
+    fn check_plan_limits(&mut self, plan: &Plan) {
+        match over_limits(plan, &self.setup.settings) {
+            Some(text) => self.pause(Reason::PlanLimit, text),
+            None => self.resume(Reason::PlanLimit),
+        }
+    }
+
+    fn is_paused(&self, reason: Reason) -> bool {
+        self.memory.gate.pauses().contains_key(&reason)
+    }
+
+    pub(super) fn pause(&mut self, reason: Reason, text: String) {
+        let at = (self.config.clock)();
+        if self.memory.gate.pause(reason, text.clone(), at) == News::New {
+            self.edge.paused(reason, &text);
+        }
+    }
+
+    fn resume(&mut self, reason: Reason) {
+        if self.memory.gate.resume(reason) == News::New {
+            self.edge.resumed(reason);
+        }
+    }
+
+    pub(super) fn shut(&mut self, reason: Reason, text: String) {
+        let at = (self.config.clock)();
+        let gate = &mut self.memory.gate;
+        if gate.shut(reason, text.clone(), at, Instant::now()) == News::New {
+            self.edge.paused(reason, &text);
+        }
+    }
+
+    /// Asks HeyGen a question that costs nothing: whether submissions may go on.
+    pub(super) async fn probe(&mut self) {
+        match self.setup.reader.me().await {
+            Ok(_) => {
+                self.memory.pace.answers_again();
+                for reason in self.memory.gate.open() {
+                    self.edge.resumed(reason);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "HeyGen does not let us go on yet");
+                self.memory.gate.probe_failed(Instant::now());
+            }
+        }
+    }
+}
+
+/// Why nothing of a plan is submitted. A limit of one run is one of each plan here.
+fn over_limits(plan: &Plan, settings: &Settings) -> Option<String> {
+    let (submissions, limit) = (plan.summary().submissions, settings.max_submissions);
+    if submissions > limit {
+        return Some(format!(
+            "the plan makes {submissions} submissions, the limit of one plan is {limit}: raise \
+             limits.max_submissions in reconcile.yaml, or run `reconcile apply --max-submissions {submissions}`"
+        ));
+    }
+    let limit = settings.max_cost_usd?;
+    (plan.estimate_usd > limit).then(|| {
+        format!(
+            "the plan costs about ${:.2}, the limit of one plan is ${limit:.2}: raise \
+             limits.max_cost_usd in reconcile.yaml, or apply a part of it by name",
+            plan.estimate_usd
+        )
+    })
+}
