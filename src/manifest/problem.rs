@@ -18,7 +18,7 @@ pub struct Problem {
 }
 
 /// A stretch of one line, with the line itself so that it can be quoted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Place {
     /// From 1.
     pub line: usize,

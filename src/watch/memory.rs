@@ -1,5 +1,6 @@
 //! What one turn leaves to the next. All of it can be lost: the record is elsewhere.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -9,8 +10,7 @@ use super::gate::Gate;
 use crate::apply::Pace;
 use crate::heygen::Me;
 use crate::manifest::Problem;
-use crate::output::plan_json;
-use crate::plan::Plan;
+use crate::plan::{Action, Plan};
 use crate::settle::HeygenClock;
 use crate::state::Known;
 
@@ -22,8 +22,8 @@ pub(super) struct Memory {
     pub(super) pace: Pace,
     pub(super) gate: Gate,
     me: Option<(Me, HeygenClock, Instant)>,
-    /// Of the last plan that was shown.
-    shown: Option<u64>,
+    /// What the last plan that was shown told.
+    shown: Option<HashSet<u64>>,
     /// The past is not compared with HeyGen's sessions again before.
     pub(super) compare_after: Option<Instant>,
 }
@@ -56,13 +56,41 @@ impl Memory {
         self.me = Some((me, clock, now));
     }
 
-    /// Whether this differs from what was shown last; it counts as shown from here on.
+    /// Whether a plan is worth showing: something in it was in none since the last one that was. What
+    /// only gets shorter, while one slot after the other frees, is no news until nothing is left.
     pub(super) fn is_news(&mut self, plan: &Plan, problems: &[Problem]) -> bool {
-        let mut hasher = DefaultHasher::new();
-        plan_json(plan, problems).to_string().hash(&mut hasher);
-        let hash = Some(hasher.finish());
-        let is_news = self.shown != hash;
-        self.shown = hash;
+        let mut told: HashSet<u64> = plan.actions.iter().map(told_of).collect();
+        told.extend(
+            problems
+                .iter()
+                .map(|p| hash(&(&p.path, &p.place, &p.message))),
+        );
+        let is_news = match &self.shown {
+            None => true,
+            Some(shown) if told.is_empty() => !shown.is_empty(),
+            Some(shown) => !told.is_subset(shown),
+        };
+        if is_news {
+            self.shown = Some(told);
+        }
         is_news
     }
+}
+
+fn told_of(action: &Action) -> u64 {
+    let Action {
+        name,
+        kind,
+        hash: wished,
+        reason,
+        attempt,
+        ..
+    } = action;
+    hash(&(name, kind, wished, reason.code, attempt))
+}
+
+fn hash(told: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    told.hash(&mut hasher);
+    hasher.finish()
 }

@@ -156,3 +156,18 @@ fn what_waits_in_the_queue_is_submitted_in_its_last_form_only() {
     until("the other is submitted", || heygen.sessions().len() == 2);
     assert_eq!(prompts(&heygen), ["A.", "B, last."]);
 }
+
+#[test]
+fn a_plan_that_only_gets_shorter_is_shown_once() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("max_jobs: 2\nwatch: {quiet: 50ms}\n");
+    project.wishes(12);
+    let watcher = Watcher::start(&project, &[]);
+    let completed = "reconcile_attempts{phase=\"completed\"}";
+    until("all are completed", || watcher.metric(completed) == 12.0);
+    until("that is said", || {
+        watcher.stdout().contains("Nothing to do")
+    });
+    assert_eq!(watcher.plans(), 2, "{}", watcher.stdout());
+}
