@@ -34,7 +34,9 @@ pub fn for_a_while(world: &mut World, traces: bool) -> (String, String) {
     if let Some(beside) = beside {
         finish(world, "apply beside a watch", beside);
     }
-    if how == "-TERM" && !dies && ran.code != Some(0) {
+    // One that was told to stop before it could hear of it just dies.
+    let heard = !ran.stdout.is_empty();
+    if how == "-TERM" && !dies && heard && ran.code != Some(0) {
         world.broke(
             "a watch that is told to stop ends well",
             format!("{ran:#?}"),

@@ -257,3 +257,40 @@ fn reason(error: &notify::Error) -> String {
         _ => format!("changes can't be watched: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_named_with_what_raises_it() {
+        let full = notify::Error::new(ErrorKind::MaxFilesWatch);
+        assert!(reason(&full).contains("fs.inotify.max_user_watches"));
+        let io = |code| notify::Error::io(std::io::Error::from_raw_os_error(code));
+        assert!(reason(&io(28)).contains("fs.inotify.max_user_watches"));
+        assert!(reason(&io(24)).contains("fs.inotify.max_user_instances"));
+        assert!(reason(&io(13)).contains("can't be watched"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_can_not_watch_looks_every_few_seconds() {
+        let mut changes = Changes::start(Places {
+            manifests: "/nonexistent/videos".into(),
+            files: BTreeSet::new(),
+        });
+        changes.next().await;
+        changes.watcher = None;
+        changes.mode = Mode::Polling("no room".to_owned());
+        changes.try_events = Instant::now() + TRY_EVENTS;
+        let begun = Instant::now();
+        changes.again = vec![begun + POLL];
+        changes.next().await;
+        changes.next().await;
+        assert_eq!(begun.elapsed(), POLL * 2);
+        // After a while it watches again.
+        while changes.mode != Mode::Events {
+            changes.next().await;
+        }
+        assert!(begun.elapsed() >= TRY_EVENTS);
+    }
+}
