@@ -1,6 +1,6 @@
 //! After the storm: nothing fails any more, and everything has to come to rest.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -11,6 +11,8 @@ use crate::tally::count;
 use crate::world::{SETTLE_DELAY_MS, World};
 
 const MOST_TRIES: u32 = 8;
+/// No video of a round takes longer.
+const LONGEST_RENDER: Duration = Duration::from_secs(3);
 
 /// Applies until there is nothing to do, then judges.
 pub fn come_to_rest(world: &mut World) {
@@ -18,6 +20,8 @@ pub fn come_to_rest(world: &mut World) {
     world.tell("calm");
     for _ in 0..MOST_TRIES {
         apply(world);
+        // What an event has to put right needs the event.
+        until_all_have_ended(world);
         refresh(world);
         if is_at_rest(world) {
             break;
@@ -28,6 +32,15 @@ pub fn come_to_rest(world: &mut World) {
     world.broken.extend(check(&evidence));
     tally_up(&evidence, world);
     one_more_sends_nothing(world);
+}
+
+fn until_all_have_ended(world: &World) {
+    let ended =
+        |s: &serde_json::Value| matches!(s["status"].as_str(), Some("completed" | "failed"));
+    let begun = Instant::now();
+    while !world.heygen.sessions().iter().all(ended) && begun.elapsed() < LONGEST_RENDER {
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn apply(world: &mut World) {
