@@ -173,7 +173,7 @@ pub(super) struct WatchArgs {
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Longest time between two looks (watch.resync in the settings)
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
     pub(super) resync: Option<Duration>,
     /// Answer webhooks, health checks and metrics here: a port of this machine alone, or ADDR:PORT
     #[arg(long, value_name = "ADDR", value_parser = listen)]
@@ -240,6 +240,15 @@ pub(super) struct CompletionsArgs {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     crate::project::parse_duration(text)
         .ok_or_else(|| "expected a duration like 300ms, 5s or 10m".to_owned())
+}
+
+/// For what would never end if it came again at once.
+fn some_time(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    match duration.is_zero() {
+        true => Err("expected a duration above zero".to_owned()),
+        false => Ok(duration),
+    }
 }
 
 fn listen(text: &str) -> Result<SocketAddr, String> {

@@ -216,3 +216,10 @@ fn systemd_is_told_when_it_is_ready_that_it_lives_and_that_it_stops() {
     hear("STOPPING=1");
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn a_resync_of_no_time_is_refused() {
+    let project = Project::new(None);
+    let ran = project.expect(64, &["watch", "--dry-run", "--resync", "0s"]);
+    assert!(ran.stderr.contains("above zero"), "{ran:#?}");
+}
