@@ -33,9 +33,13 @@ pub(super) fn heartbeat() -> Heartbeat {
 pub(super) async fn announce(mut view: watch::Receiver<Arc<View>>, mut stop: watch::Receiver<u32>) {
     let mut ready = false;
     loop {
-        tokio::select! {
-            changed = view.changed() => if changed.is_err() { return },
-            _ = stop.changed() => return tell(&[NotifyState::Stopping]),
+        // The loop ends because it was told to stop, and it may be the first to be noticed.
+        let goes_on = tokio::select! {
+            changed = view.changed() => changed.is_ok(),
+            _ = stop.changed() => false,
+        };
+        if !goes_on {
+            return tell(&[NotifyState::Stopping]);
         }
         let now = Arc::clone(&view.borrow_and_update());
         if now.ready && !ready {
