@@ -177,6 +177,7 @@ pub struct Parts<'a> {
 impl<'a> Engine<'a> {
     #[must_use]
     pub fn new(parts: Parts<'a>) -> Self {
+        parts.pace.caution.begin_again(Instant::now());
         Self {
             pace: parts.pace,
             ledger: parts.ledger,
