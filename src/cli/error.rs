@@ -7,6 +7,7 @@ use std::io;
 use super::exit::Exit;
 use crate::apply::AccountError;
 use crate::heygen::{ConnectError, ReadError};
+use crate::manifest::Problem;
 use crate::output::{Paint, escape};
 use crate::state::StateError;
 
@@ -15,6 +16,7 @@ pub(super) struct CliError {
     message: String,
     hints: Vec<String>,
     exit: Exit,
+    problems: Vec<Problem>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -24,6 +26,7 @@ impl CliError {
             message: message.into(),
             hints: Vec::new(),
             exit: Exit::Failed,
+            problems: Vec::new(),
             source: None,
         }
     }
@@ -43,6 +46,16 @@ impl CliError {
     pub(super) fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
+    }
+
+    /// What is wrong with the files it is about, shown before it.
+    pub(super) fn with_problems(mut self, problems: Vec<Problem>) -> Self {
+        self.problems = problems;
+        self
+    }
+
+    pub(super) fn problems(&self) -> &[Problem] {
+        &self.problems
     }
 
     pub(super) fn exit(&self) -> Exit {

@@ -200,6 +200,9 @@ pub fn now() -> i64 {
 
 fn address(log: &str) -> String {
     let line = log.lines().find(|line| line.contains("listening for"));
-    let addr = line.and_then(|line| line.split("addr=").nth(1));
-    addr.map_or_else(String::new, |addr| addr.trim().to_owned())
+    let text = line.and_then(|line| line.split("addr=").nth(1));
+    let json = line.and_then(|line| serde_json::from_str::<Value>(line).ok());
+    let json = json.as_ref().and_then(|line| line["addr"].as_str());
+    text.or(json)
+        .map_or_else(String::new, |addr| addr.trim().to_owned())
 }
