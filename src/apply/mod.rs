@@ -29,5 +29,5 @@ pub use notes::outdated_notes;
 pub use pace::Pace;
 pub use past::{PastError, adopt_found, compare, vouch};
 pub use slots::free_slots;
-pub use survey::{AccountError, check_account, survey};
+pub use survey::{AccountError, check_account, check_owner, survey};
 pub use texts::{Texts, TextsError, spec_from};

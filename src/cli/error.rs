@@ -151,13 +151,17 @@ impl From<ConnectError> for CliError {
 
 impl From<ReadError> for CliError {
     fn from(error: ReadError) -> Self {
-        let refused = error.refuses_all();
-        let wrapped = Self::new(format!("HeyGen does not answer as it should: {error}"));
-        if refused {
-            Self::new(format!("HeyGen does not accept the API key: {error}"))
-                .hint("check HEYGEN_API_KEY; keys are made at https://app.heygen.com/settings")
-        } else {
-            wrapped.hint("nothing was sent; try again, or rehearse with --sandbox")
+        match error {
+            error if error.refuses_all() => {
+                Self::new(format!("HeyGen does not accept the API key: {error}"))
+                    .hint("check HEYGEN_API_KEY; keys are made at https://app.heygen.com/settings")
+            }
+            ReadError::Network(why) => Self::new(format!("cannot reach HeyGen at {why}")).hint(
+                "nothing was sent; check the network, HTTPS_PROXY and HEYGEN_API_BASE, then run the \
+                 command again",
+            ),
+            error => Self::new(format!("HeyGen does not answer as it should: {error}"))
+                .hint("nothing was sent; run the command again in a while"),
         }
     }
 }

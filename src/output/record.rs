@@ -76,14 +76,18 @@ fn write_attempt(
     let phase = attempt.phase.as_str();
     writeln!(out, "  {}: {phase}", paint.bold(head))?;
     let failure = attempt.failure.as_ref();
+    let answered = match attempt.phase.is_unsettled() {
+        true => "given up",
+        false => "answered",
+    };
     for (field, value) in [
         (
             "for",
             (attempt.name != record.name).then(|| attempt.name.to_string()),
         ),
         ("intent", Some(time(attempt.intent_at))),
-        ("by HeyGen", attempt.intent_at_heygen.map(time)),
-        ("answered", attempt.answered_at.map(time)),
+        ("there", attempt.intent_at_heygen.map(heygen_time)),
+        (answered, attempt.answered_at.map(time)),
         ("session", attempt.session_id.clone()),
         (
             "adopted by",
@@ -106,12 +110,11 @@ fn write_attempt(
 
 /// What to do about an attempt whose outcome is not known, and what each way costs.
 pub fn ways_out(attempt: &Attempt) -> String {
-    let name = &attempt.name;
-    let sent = time(attempt.intent_at_heygen.unwrap_or(attempt.intent_at));
+    let settle = format!("      reconcile state settle {}", attempt.name);
     let mut text = format!(
-        "    whether HeyGen took it is not known; it is held and not sent again\n    \
-         the next apply looks again; or look at the sessions of that time ({sent}) at \
-         https://app.heygen.com, and decide:\n"
+        "    whether HeyGen took it is not known; it is held, and nothing is sent or paid meanwhile\n    \
+         the next apply asks HeyGen again; to decide it yourself:\n\
+         {settle}  # shows what it could be, changes nothing\n"
     );
     let placeholder = ["SESSION".to_owned()];
     let sessions = match attempt.candidates.as_slice() {
@@ -120,17 +123,17 @@ pub fn ways_out(attempt: &Attempt) -> String {
     };
     for session in sessions {
         let session = escape(session);
-        text += &format!(
-            "      reconcile state settle {name} --adopt {session}  # it is this one: costs nothing\n"
-        );
+        text += &format!("{settle} --adopt {session}  # it is this one: costs nothing\n");
     }
-    text + &format!(
-        "      reconcile state settle {name} --not-sent  # it is none: the next apply pays for it"
-    )
+    text + &format!("{settle} --not-sent  # it is none: the next apply sends it again and pays")
 }
 
 fn time(at: Timestamp) -> String {
     format!("{at:.0}")
+}
+
+fn heygen_time(at: Timestamp) -> String {
+    format!("{} by HeyGen's clock", time(at))
 }
 
 fn line(out: &mut dyn Write, field: &str, value: Option<String>) -> io::Result<()> {

@@ -145,6 +145,13 @@ fn stays(row: &StatusRow<'_>) -> Option<String> {
 /// What a line alone does not say.
 fn note(row: &StatusRow<'_>, now: Timestamp) -> Option<String> {
     let attempt = row.attempt?;
+    if attempt.phase.is_unsettled() {
+        return Some(format!(
+            "its answer was lost: held, nothing is sent meanwhile; `reconcile apply` asks HeyGen for \
+             it, `reconcile state settle {}` shows what it could be",
+            attempt.name
+        ));
+    }
     if let Some(failure) = attempt.failure.as_ref() {
         return Some(format!(
             "{}: {}",

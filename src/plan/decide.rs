@@ -409,17 +409,19 @@ fn unsettled_text(name: &Name, attempt: &Attempt) -> String {
     let told = attempt.phase == Phase::Unknown && !attempt.candidates.is_empty();
     if told {
         return format!(
-            "whether HeyGen took it is not known{}; one of {} may be its session: decide with \
-             `reconcile state settle {name} --adopt SESSION` or `--not-sent`",
+            "whether HeyGen took it is not known{}; apply asks again and sends nothing while that \
+             stays so; `reconcile state settle {name}` shows the sessions it could be",
             failure_text(attempt),
-            attempt.candidates.join(", ")
         );
     }
     let what = match attempt.phase {
         Phase::Submitting => "the attempt was interrupted before its answer was recorded",
         _ => "the outcome of the attempt was not learned",
     };
-    format!("{what}; apply finds out whether HeyGen took it before anything is sent again")
+    format!(
+        "{what}; apply first asks HeyGen, which is free, and sends it again only if HeyGen never \
+         took it"
+    )
 }
 
 fn failure_text(attempt: &Attempt) -> String {

@@ -4,6 +4,7 @@
 //! executes it, and every action carries its reason.
 
 mod action;
+mod budget;
 mod cost;
 mod decide;
 mod diff;
@@ -13,6 +14,7 @@ mod options;
 mod retry;
 
 pub use action::{Action, Change, Kind, Plan, Reason, Summary};
+pub use budget::{Budget, Over};
 pub use cost::Pricing;
 pub use decide::plan;
 pub use diff::{DiffLine, canonical_yaml, unified};
