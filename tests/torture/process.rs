@@ -58,7 +58,21 @@ pub fn signal(child: &Child, name: &str) {
 }
 
 /// Its end, judged: a run may be killed, but it may not panic, hang or say nonsense.
-pub fn finish(world: &mut World, what: &str, mut child: Child) -> Ran {
+pub fn finish(world: &mut World, what: &str, child: Child) -> Ran {
+    let ran = wait(world, what, child);
+    judge(world, what, &ran, false);
+    tally_up(&ran);
+    ran
+}
+
+/// What a person asked for may be refused as well.
+pub fn finish_by_hand(world: &mut World, what: &str, child: Child) -> Ran {
+    let ran = wait(world, what, child);
+    judge(world, what, &ran, true);
+    ran
+}
+
+fn wait(world: &mut World, what: &str, mut child: Child) -> Ran {
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed() > PATIENCE {
@@ -68,14 +82,14 @@ pub fn finish(world: &mut World, what: &str, mut child: Child) -> Ran {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    let ran = Ran::finish(child);
-    judge(world, what, &ran);
-    tally_up(&ran);
-    ran
+    Ran::finish(child)
 }
 
-fn judge(world: &mut World, what: &str, ran: &Ran) {
-    let usual = matches!(ran.code, None | Some(0..=3 | 130 | 137));
+fn judge(world: &mut World, what: &str, ran: &Ran, may_refuse: bool) {
+    let usual = match ran.code {
+        None | Some(0..=3 | 130 | 137) => true,
+        code => may_refuse && code == Some(64),
+    };
     let rude = [
         "panicked",
         "damaged",
