@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::Ran;
+use crate::support::{Ran, within};
 use crate::tally::count;
 use crate::world::World;
 
@@ -16,23 +16,13 @@ pub const APPLY: [&str; 4] = ["apply", "--auto-approve", "--format", "json"];
 
 /// The command under `strace`, which kills it when it makes a system call for the nth time.
 pub fn killed_at(command: &Command, call: &str, nth: u64) -> Command {
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-f", "-qq", "-o", "/dev/null", "-e"])
-        .arg(format!("trace={call}"))
-        .arg("-e")
-        .arg(format!("inject={call}:signal=KILL:when={nth}"))
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear()
-        .stdin(Stdio::null());
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            strace.env(name, value);
-        }
-    }
-    strace.env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    strace
+    let trace = format!("trace={call}");
+    let kill = format!("inject={call}:signal=KILL:when={nth}");
+    let quietly = ["strace", "-f", "-qq", "-o", "/dev/null"];
+    within(
+        &[&quietly[..], &["-e", &trace, "-e", &kill]].concat(),
+        command,
+    )
 }
 
 /// Whether `strace` is there and may trace.

@@ -218,9 +218,14 @@ fn watch(places: &Places, heard: &Arc<Heard>) -> notify::Result<RecommendedWatch
     };
     let folders = parents(places);
     let heard = Arc::clone(heard);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<_>| {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         heard.note(match event {
-            Ok(event) => relevant.worth(&event, &heard.files()),
+            Ok(event) => {
+                if event.need_rescan() {
+                    tracing::info!("more changed at once than the kernel keeps; all is looked at");
+                }
+                relevant.worth(&event, &heard.files())
+            }
             Err(_) => Worth {
                 look: true,
                 folders: true,
