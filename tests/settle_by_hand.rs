@@ -130,7 +130,7 @@ fn what_it_could_be_is_shown_with_what_each_choice_means_and_changes_nothing() {
         &format!("reconcile state settle video-00 --adopt {foreign}"),
         "costs nothing",
         "the same command with the other session puts it right",
-        "pays for it, about $2.00",
+        "pays about $2.00: a second time, if one of these is ours",
     ] {
         assert!(shown.contains(says), "{says}: {shown}");
     }

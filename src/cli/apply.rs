@@ -36,9 +36,6 @@ const REHEARSAL_POLL: Duration = Duration::from_millis(500);
 
 pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError> {
     context.refuse_github()?;
-    if !args.auto_approve && !approve::can_ask(context) {
-        return Err(approve::nobody_to_ask("apply"));
-    }
     let command = Apply::prepare(context, args)?;
     command.refresh()?;
     match args.auto_approve {
@@ -116,6 +113,9 @@ impl<'a> Apply<'a> {
         let spec = spec_from(&reader);
         let mut shown = self.plan(self.desired()?, &recorded, spec)?;
         self.show(&shown)?;
+        if !approve::can_ask(self.context) {
+            return Err(approve::nobody_to_ask("apply"));
+        }
         self.check_budget(&mut shown)?;
         if shown.plan.is_empty() && !self.has_to_follow(&recorded) {
             return Ok(self.exit(&recorded, &shown, None));

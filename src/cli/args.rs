@@ -170,7 +170,8 @@ pub(super) struct ApplyArgs {
     #[arg(long)]
     pub(super) stop_superseded: bool,
     /// A new, imported or repaired state may not know all that was paid for: take over the sessions
-    /// with the same prompts that HeyGen has, instead of paying for them again
+    /// with the same prompts that HeyGen has, instead of paying for them again (not for what is unknown:
+    /// that is for state settle)
     #[arg(long, conflicts_with = "new_state")]
     pub(super) adopt: bool,
     /// Pay for new videos, again if need be, although HeyGen has sessions with the same prompts

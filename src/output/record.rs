@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Paint, escape};
 use crate::plan::canonical_yaml;
-use crate::state::{Attempt, Record};
+use crate::state::{Attempt, Failure, Record};
 use crate::video::Spec;
 
 /// A record and all that belongs to it.
@@ -76,29 +76,25 @@ fn write_attempt(
     let phase = attempt.phase.as_str();
     writeln!(out, "  {}: {phase}", paint.bold(head))?;
     let failure = attempt.failure.as_ref();
-    let answered = match attempt.phase.is_unsettled() {
-        true => "given up",
-        false => "answered",
-    };
     for (field, value) in [
         (
             "for",
             (attempt.name != record.name).then(|| attempt.name.to_string()),
         ),
         ("intent", Some(time(attempt.intent_at))),
-        ("there", attempt.intent_at_heygen.map(heygen_time)),
-        (answered, attempt.answered_at.map(time)),
+        ("sent", attempt.intent_at_heygen.map(heygen_time)),
+        ("ended", attempt.answered_at.map(request_end)),
         ("session", attempt.session_id.clone()),
         (
             "adopted by",
-            attempt.adopted_by.map(|by| by.as_str().to_owned()),
+            attempt.adopted_by.map(|by| by.in_words().to_owned()),
         ),
         ("video", attempt.video_id.clone()),
-        ("ended", attempt.completed_at.map(time)),
+        ("finished", attempt.completed_at.map(time)),
         ("length", attempt.duration_s.map(|s| format!("{s} s"))),
         ("page", attempt.video_page_url.clone()),
         ("webhook to", attempt.callback_url.clone()),
-        ("why", failure.map(|f| format!("{}: {}", f.code, f.message))),
+        ("why", failure.map(|f| why(attempt, f))),
     ] {
         line_below(out, field, value)?;
     }
@@ -130,6 +126,18 @@ pub fn ways_out(attempt: &Attempt) -> String {
 
 fn time(at: Timestamp) -> String {
     format!("{at:.0}")
+}
+
+fn request_end(at: Timestamp) -> String {
+    format!("{} (the request, not the video)", time(at))
+}
+
+/// Of what is unknown the code is for programs alone.
+fn why(attempt: &Attempt, failure: &Failure) -> String {
+    match attempt.phase.is_unsettled() {
+        true => failure.message.clone(),
+        false => format!("{}: {}", failure.code, failure.message),
+    }
 }
 
 fn heygen_time(at: Timestamp) -> String {

@@ -1,16 +1,16 @@
 //! What a person chooses from where an attempt's outcome is not known, and what each choice means.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::table::write_table;
-use super::{Paint, count, dollars, escape};
+use super::{Paint, dollars, escape};
 use crate::state::Attempt;
 
 /// An attempt of unknown outcome, and the sessions it could be.
 pub struct Choice<'a> {
     pub attempt: &'a Attempt,
-    /// The newest first.
+    /// The one made nearest to the attempt first.
     pub possible: &'a [Possible],
     /// HeyGen does not list its kind.
     pub incognito: bool,
@@ -93,68 +93,70 @@ fn sessions(choice: &Choice<'_>, paint: Paint) -> String {
     }
     let rows: Vec<_> = choice.possible.iter().map(|p| row(choice, p)).collect();
     let mut table = Vec::new();
-    let head = ["SESSION", "MADE", "STATUS", "PROMPT", "TITLE", "PAGE"];
+    let head = [
+        "SESSION",
+        "MADE",
+        "AFTER OURS WAS SENT",
+        "STATUS",
+        "PROMPT",
+        "PAGE",
+    ];
     // Writing to memory does not fail.
     let _ = write_table(&mut table, paint, head, &rows);
     String::from_utf8_lossy(&table).into_owned()
 }
 
 fn row(choice: &Choice<'_>, possible: &Possible) -> [String; 6] {
-    let after = possible.made.duration_since(sent(choice.attempt));
-    let or_dash = |text: Option<&str>| escape(text.unwrap_or("-")).into_owned();
-    let title: Option<String> = possible
-        .title
-        .as_ref()
-        .map(|t| t.chars().take(30).collect());
+    let page = possible.video_page_url.as_deref().unwrap_or("-");
     [
         escape(&possible.session_id).into_owned(),
-        apart(after),
+        format!("{:.0}", possible.made),
+        // Sessions are told to the second.
+        format!(
+            "{} s",
+            possible.made.as_second() - sent(choice.attempt).as_second()
+        ),
         escape(&possible.status).into_owned(),
         match possible.has_prompt {
-            true => "the same".to_owned(),
+            true => "ours".to_owned(),
             false => "not readable yet".to_owned(),
         },
-        or_dash(title.as_deref()),
-        or_dash(possible.video_page_url.as_deref()),
+        escape(page).into_owned(),
     ]
 }
 
-fn apart(after: SignedDuration) -> String {
-    match after.as_secs() {
-        s if s < 0 => format!("{} s before", -s),
-        s => format!("{s} s after"),
+fn ways(choice: &Choice<'_>) -> String {
+    let command = format!("reconcile state settle {}", choice.attempt.name);
+    let price = dollars(choice.estimate_usd);
+    let none = format!("{command} --not-sent\n    None is. The next apply sends it again and pays");
+    match choice.possible {
+        [] => format!(
+            "{command} --adopt SESSION\n    HeyGen took it as this one. It is checked there first, and \
+             costs nothing.\n{none} for it, about {price}.\n"
+        ),
+        some => format!(
+            "{}{}    This one is. It is checked at HeyGen first and costs nothing. If it turns out \
+             to be another,\n    the same command with the other session puts it right, at any time.\n\
+             {none} about {price}: a second time, if one of these is ours.\n",
+            which(some.len()),
+            adoptions(&command, some)
+        ),
     }
 }
 
-fn ways(choice: &Choice<'_>) -> String {
-    let name = &choice.attempt.name;
-    let price = dollars(choice.estimate_usd);
-    let command = format!("reconcile state settle {name}");
-    let none = format!(
-        "{command} --not-sent\n    None is. The next apply sends it again and pays for it, about {price}.\n"
-    );
-    match choice.possible {
-        [] => format!(
-            "{command} --adopt SESSION\n    HeyGen took it as this one. It is checked there first, and costs nothing.\n{none}"
+/// What helps to tell them apart.
+fn which(sessions: usize) -> String {
+    match sessions {
+        1 => String::new(),
+        n => format!(
+            "At most one of the {n} sessions is reconcile's: an attempt makes one, normally within \
+             seconds. The others\nwere made by somebody else with the same prompt, and are left \
+             alone: ask who made them.\n\n"
         ),
-        some => {
-            let several = match some.len() {
-                1 => String::new(),
-                n => format!(
-                    "At most one of the {} is reconcile's: an attempt makes one session. The others \
-                     were made by somebody else, and are left alone.\n",
-                    count(n, "session", "sessions")
-                ),
-            };
-            let adopt: Vec<_> = some
-                .iter()
-                .map(|p| format!("{command} --adopt {}\n", escape(&p.session_id)))
-                .collect();
-            format!(
-                "{several}{}    This one is. It is checked at HeyGen first and costs nothing. If it \
-                 turns out to be\n    another, the same command with the other session puts it right.\n{none}",
-                adopt.concat()
-            )
-        }
     }
+}
+
+fn adoptions(command: &str, possible: &[Possible]) -> String {
+    let adopt = |p: &Possible| format!("{command} --adopt {}\n", escape(&p.session_id));
+    possible.iter().map(adopt).collect()
 }

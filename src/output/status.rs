@@ -146,9 +146,11 @@ fn stays(row: &StatusRow<'_>) -> Option<String> {
 fn note(row: &StatusRow<'_>, now: Timestamp) -> Option<String> {
     let attempt = row.attempt?;
     if attempt.phase.is_unsettled() {
+        let why = attempt.failure.as_ref();
+        let why = why.map_or_else(|| "its answer was lost".into(), |f| escape(&f.message));
         return Some(format!(
-            "its answer was lost: held, nothing is sent meanwhile; `reconcile apply` asks HeyGen for \
-             it, `reconcile state settle {}` shows what it could be",
+            "held, nothing is sent meanwhile: {why}; `reconcile state settle {}` shows what it could \
+             be, `reconcile apply` asks HeyGen again",
             attempt.name
         ));
     }

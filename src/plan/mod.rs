@@ -9,6 +9,7 @@ mod cost;
 mod decide;
 mod diff;
 mod explain;
+mod leftover;
 mod lookup;
 mod options;
 mod retry;

@@ -216,8 +216,12 @@ fn say(context: &Context, attempt: &Attempt) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     match &attempt.session_id {
-        Some(session) => writeln!(out, "settled {}: session {session}", attempt.name)?,
+        Some(session) => {
+            writeln!(out, "settled {}: session {session}", attempt.name)?;
+            context.say("If it was another, the same command with that session puts it right.");
+        }
         None => writeln!(out, "settled {}: never sent", attempt.name)?,
     }
+    context.say("Next: reconcile plan shows what is left to do.");
     Ok(Exit::Done)
 }

@@ -70,6 +70,8 @@ fn ask(
         for candidate in found.into_iter().take(MOST) {
             possible.extend(look_at(&api.reader, candidate, question).await?);
         }
+        let sent = question.intent.as_second();
+        possible.sort_by_key(|p| p.made.as_second().abs_diff(sent));
         Ok(possible)
     })
 }
