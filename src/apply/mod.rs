@@ -10,6 +10,7 @@ mod engine;
 mod event;
 mod handle;
 mod job;
+mod looks;
 mod notes;
 mod pace;
 mod past;
