@@ -33,9 +33,9 @@ pub enum Event {
     Unknown(Attempt),
     /// What an attempt with an unknown outcome came to: a session, or that it was never sent.
     Settled(Attempt),
-    /// An attempt can't be settled for so long.
+    /// The outcome of an attempt was not learned, and it can't be settled for so long.
     Settling {
-        name: Name,
+        attempt: Box<Attempt>,
         wait: Duration,
     },
     /// Found missing at HeyGen.
@@ -53,14 +53,25 @@ pub enum Event {
     },
     /// Worth saying to a person who waits, nothing else.
     Notice(String),
-    /// Nothing is sent for so long.
+    /// Nothing is sent, or asked, for so long.
     Paused {
         reason: String,
         wait: Duration,
-        /// HeyGen asked for it.
-        rate_limited: bool,
+        cause: PauseCause,
     },
+    /// HeyGen is reached after it was not.
+    ReachedAgain,
     Progress(Progress),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseCause {
+    /// HeyGen asked for it.
+    RateLimit,
+    /// Requests or reads are not answered.
+    Unreachable,
+    /// Outcomes are not learned.
+    Outcomes,
 }
 
 /// How far an apply is.
@@ -110,6 +121,7 @@ impl Counts {
             | Event::Error { .. }
             | Event::Notice(_)
             | Event::Paused { .. }
+            | Event::ReachedAgain
             | Event::Progress(_) => {}
         }
     }

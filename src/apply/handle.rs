@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::caution::Step;
 use super::contents::ContentError;
 use super::engine::{Cause, Done, End, Engine, Until};
-use super::event::Event;
+use super::event::{Event, PauseCause};
 use super::job::Job;
 use crate::heygen::{Answer, ApiError, ReadError};
 use crate::state::{Asset, Attempt, Entry, Failure, Phase, StateError};
@@ -98,8 +98,10 @@ impl Engine<'_> {
         answer: Answer,
     ) -> Result<(), StateError> {
         attempt.answered_at = Some((self.clock)());
-        if !matches!(answer, Answer::NoConnection { .. }) {
-            self.pace.unreachable = 0;
+        if !matches!(answer, Answer::NoConnection { .. })
+            && std::mem::take(&mut self.pace.unreachable) > 0
+        {
+            self.emit(Event::ReachedAgain);
         }
         if !matches!(answer, Answer::Unknown { .. } | Answer::NoConnection { .. }) {
             self.pace.caution.answered();
@@ -172,7 +174,8 @@ impl Engine<'_> {
             self.stop_sending(Cause::Unreachable, text);
             self.halt_all(End::Done);
         } else {
-            self.pause(backoff(tries), format!("HeyGen can't be reached: {reason}"));
+            let reason = format!("HeyGen can't be reached: {reason}");
+            self.pause(backoff(tries), reason, PauseCause::Unreachable);
         }
         Ok(())
     }
@@ -190,18 +193,19 @@ impl Engine<'_> {
         self.pause(
             wait.max(SHORTEST_WAIT),
             format!("HeyGen asks to wait ({error})"),
+            PauseCause::RateLimit,
         );
         Ok(())
     }
 
-    fn pause(&mut self, wait: Duration, reason: String) {
+    fn pause(&mut self, wait: Duration, reason: String, cause: PauseCause) {
         let until = Instant::now() + wait;
         self.pace.paused_until = Some(self.pace.paused_until.map_or(until, |p| p.max(until)));
         if self.halt.is_none() {
             self.emit(Event::Paused {
                 reason,
                 wait,
-                rate_limited: self.pace.rate_limits > 0,
+                cause,
             });
         }
     }
@@ -289,7 +293,7 @@ impl Engine<'_> {
                 self.emit(Event::Paused {
                     reason,
                     wait,
-                    rate_limited: false,
+                    cause: PauseCause::Outcomes,
                 });
             }
             Step::GiveUp => {

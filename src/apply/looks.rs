@@ -6,13 +6,13 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::engine::{End, Engine, Looked};
-use super::event::Event;
+use super::event::{Event, PauseCause};
 use crate::follow::{Coarse, Seen, observe};
 use crate::heygen::{ApiError, ReadError};
 use crate::state::{Attempt, AttemptKey, Phase, StateError};
 
-/// Reads that fail in a row before a person is told; one or two happen.
-const QUIET_FAILURES: u32 = 2;
+/// Reads that fail in a row before a person is told; one happens.
+const QUIET_FAILURES: u32 = 1;
 
 impl Engine<'_> {
     pub(super) fn take_look(
@@ -58,7 +58,7 @@ impl Engine<'_> {
                 return self.read_failed(&error);
             }
         };
-        self.pace.schedule.read_succeeded();
+        self.read_succeeded();
         let changed: HashSet<_> = seen
             .into_iter()
             .filter(|(_, coarse)| *coarse == Coarse::Changed)
@@ -74,7 +74,7 @@ impl Engine<'_> {
     }
 
     fn seen(&mut self, key: AttemptKey, seen: &Seen) -> Result<(), StateError> {
-        self.pace.schedule.read_succeeded();
+        self.read_succeeded();
         let recorded = self.ledger.recorded();
         let Some(attempt) = recorded.attempt(&key) else {
             return Ok(());
@@ -109,6 +109,14 @@ impl Engine<'_> {
         });
     }
 
+    fn read_succeeded(&mut self) {
+        let told = self.pace.schedule.failures() > QUIET_FAILURES;
+        self.pace.schedule.read_succeeded();
+        if told {
+            self.emit(Event::ReachedAgain);
+        }
+    }
+
     pub(super) fn read_failed(&mut self, error: &ReadError) {
         if let ReadError::Api(api, _) = error
             && error.refuses_all()
@@ -125,7 +133,7 @@ impl Engine<'_> {
             self.emit(Event::Paused {
                 reason,
                 wait,
-                rate_limited: false,
+                cause: PauseCause::Unreachable,
             });
         }
     }

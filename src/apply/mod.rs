@@ -25,7 +25,7 @@ mod timing;
 
 pub use contents::{Bytes, ContentError};
 pub use engine::{Cause, End, Engine, Limits, Outcome, Parts, Stop, Until};
-pub use event::{Counts, Event, Progress};
+pub use event::{Counts, Event, PauseCause, Progress};
 pub use notes::outdated_notes;
 pub use pace::Pace;
 pub use past::{PastError, adopt_found, compare, vouch};

@@ -89,7 +89,7 @@ impl Engine<'_> {
         if wait > Duration::ZERO && before.is_none() {
             self.remember_look(attempt.key(), 0, due);
             self.emit(Event::Settling {
-                name: attempt.name.clone(),
+                attempt: Box::new(attempt.clone()),
                 wait,
             });
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::args::{Color, Format, Global};
 use super::env;
 use super::error::CliError;
+use super::journal::Journal;
 use crate::manifest::Problem;
 use crate::output::{Paint, problems};
 use crate::project::{self, Settings};
@@ -58,11 +59,17 @@ impl Context {
         };
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-            .with_writer(std::io::stderr)
+            .with_writer(Journal::find())
             .with_target(false);
-        let _ = match self.is_json() {
-            true => subscriber.json().flatten_event(true).finish().try_init(),
-            false => subscriber
+        let _ = match (self.is_json(), Journal::find()) {
+            (true, _) => subscriber.json().flatten_event(true).finish().try_init(),
+            // The journal has the time already.
+            (false, Journal::Systemd) => subscriber
+                .without_time()
+                .with_ansi(false)
+                .finish()
+                .try_init(),
+            (false, Journal::Stderr) => subscriber
                 .with_ansi(self.stderr_paint().is_colored())
                 .finish()
                 .try_init(),

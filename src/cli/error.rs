@@ -8,7 +8,7 @@ use super::exit::Exit;
 use crate::apply::AccountError;
 use crate::heygen::{ConnectError, ReadError};
 use crate::manifest::Problem;
-use crate::output::{Paint, escape};
+use crate::output::{Paint, escape, problems};
 use crate::state::StateError;
 
 #[derive(Debug)]
@@ -70,11 +70,15 @@ impl CliError {
             .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// For a log.
+    /// For a log: with the first place it is about, where there is one.
     pub(super) fn in_a_line(&self) -> String {
-        self.render(Paint::new(false))
-            .trim_end()
-            .replace('\n', "; ")
+        match self.problems.first() {
+            Some(problem) => problems::in_a_line(problem),
+            None => self
+                .render(Paint::new(false))
+                .trim_end()
+                .replace('\n', "; "),
+        }
     }
 
     pub(super) fn render(&self, paint: Paint) -> String {

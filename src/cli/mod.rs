@@ -15,6 +15,7 @@ mod error;
 mod exit;
 mod init;
 mod interrupt;
+mod journal;
 mod open;
 mod plan;
 mod planning;

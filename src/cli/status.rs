@@ -71,6 +71,7 @@ fn rows<'a>(
                 name,
                 path: wish.map_or_else(|| record.map_or("", |r| &r.path), |w| &w.path),
                 wished: wish.map(|w| w.hash),
+                is_hidden: record.is_some_and(|r| desired.may_hide(name, &r.path)),
                 recorded: record.map(|r| r.hash),
                 attempt: record.and_then(|r| recorded.current_attempt(&r.hash)),
                 finished: record.and_then(|r| stays(recorded, r)),

@@ -8,6 +8,17 @@ use serde_json::{Value, json};
 use super::escape;
 use crate::manifest::{Place, Problem};
 
+/// Where, and what.
+#[must_use]
+pub fn in_a_line(problem: &Problem) -> String {
+    let line = problem.place.as_ref().map_or(0, |place| place.line);
+    format!(
+        "{}:{line}: {}",
+        escape(&problem.path),
+        escape(&problem.message)
+    )
+}
+
 /// Every problem in the way compilers show them: place, quoted line, caret, way out.
 #[must_use]
 pub fn render(problems: &[Problem], color: bool, width: usize) -> String {

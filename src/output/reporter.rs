@@ -95,10 +95,16 @@ impl Reporter {
     fn aside(&mut self, event: &Event) {
         let text = match event {
             Event::Notice(text) => escape(text).into_owned(),
-            Event::Settling { name, wait } => format!(
-                "the outcome of {name} was not learned; HeyGen is asked for it in {}",
+            Event::Settling { attempt, wait } => format!(
+                "the outcome of {} was not learned{}; HeyGen is asked for it in {}",
+                attempt.name,
+                attempt
+                    .failure
+                    .as_ref()
+                    .map_or_else(String::new, |f| format!(" ({})", escape(&f.message))),
                 short_duration(rounded_up(*wait))
             ),
+            Event::ReachedAgain => "HeyGen is reached again".to_owned(),
             Event::Paused { reason, wait, .. } => format!(
                 "{}; going on in {}",
                 escape(reason),
@@ -247,9 +253,11 @@ fn text_line(event: &Event, paint: Paint) -> Option<String> {
                 .map_or_else(String::new, |n| format!("{}  ", paint.bold(n))),
             escape(&failure.message)
         ),
-        Event::Notice(_) | Event::Settling { .. } | Event::Paused { .. } | Event::Progress(_) => {
-            return None;
-        }
+        Event::Notice(_)
+        | Event::Settling { .. }
+        | Event::Paused { .. }
+        | Event::ReachedAgain
+        | Event::Progress(_) => return None,
     })
 }
 
@@ -325,9 +333,11 @@ pub fn event_json(event: &Event) -> Option<Value> {
             "type": "error", "name": name, "hash": hash,
             "session_id": null, "video_id": null, "failure": failure,
         }),
-        Event::Notice(_) | Event::Settling { .. } | Event::Paused { .. } | Event::Progress(_) => {
-            return None;
-        }
+        Event::Notice(_)
+        | Event::Settling { .. }
+        | Event::Paused { .. }
+        | Event::ReachedAgain
+        | Event::Progress(_) => return None,
     })
 }
 

@@ -15,6 +15,8 @@ pub struct StatusRow<'a> {
     pub name: &'a Name,
     pub path: &'a str,
     pub wished: Option<VideoHash>,
+    /// Something that can't be read may wish for it.
+    pub is_hidden: bool,
     pub recorded: Option<VideoHash>,
     pub attempt: Option<&'a Attempt>,
     /// The finished video it has until that attempt is completed.
@@ -165,6 +167,10 @@ fn note(row: &StatusRow<'_>, now: Timestamp) -> Option<String> {
         return Some("renders for more than 24 h; ask HeyGen's support about the session".into());
     }
     match row.wished {
+        None if row.is_hidden => Some(format!(
+            "its manifest can't be read ({}); the video stays",
+            escape(row.path)
+        )),
         None => Some(format!("its manifest is gone ({})", escape(row.path))),
         Some(wished) if Some(wished) != row.recorded => {
             Some("the manifest changed since; `reconcile plan` shows how".to_owned())

@@ -14,4 +14,4 @@ pub use desired::{Desired, Hidden, Wish};
 pub use duration::parse_duration;
 pub use files::ProjectBytes;
 pub use load::{load, reread};
-pub use settings::{Settings, WatchSettings, load_settings};
+pub use settings::{SETTINGS_FILE, Settings, WatchSettings, load_settings};

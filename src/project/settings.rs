@@ -12,7 +12,8 @@ use crate::manifest::{
     Checker, Fields, Meaning, Node, Problem, Source, Value, check_callback_url, documents,
 };
 
-const FILE: &str = "reconcile.yaml";
+/// Where the settings are, in the project directory.
+pub const SETTINGS_FILE: &str = "reconcile.yaml";
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Settings as the file gives them, defaults where it is silent. Paths are relative to the project.
@@ -101,7 +102,7 @@ const KEYS: [&str; 13] = [
 pub fn load_settings(root: &Path) -> Result<Settings, Vec<Problem>> {
     let whole = |message: String| {
         vec![Problem {
-            path: FILE.to_owned(),
+            path: SETTINGS_FILE.to_owned(),
             place: None,
             code: "unreadable",
             message,
@@ -109,7 +110,7 @@ pub fn load_settings(root: &Path) -> Result<Settings, Vec<Problem>> {
         }]
     };
     let mut bytes = Vec::new();
-    match super::files::open_regular(&root.join(FILE)) {
+    match super::files::open_regular(&root.join(SETTINGS_FILE)) {
         Ok(file) => file
             .take(MAX_BYTES + 1)
             .read_to_end(&mut bytes)
@@ -120,7 +121,7 @@ pub fn load_settings(root: &Path) -> Result<Settings, Vec<Problem>> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(whole("larger than 1 MiB".to_owned()));
     }
-    let source = Source::new(FILE.into(), &bytes).map_err(|p| vec![*p])?;
+    let source = Source::new(SETTINGS_FILE.into(), &bytes).map_err(|p| vec![*p])?;
     let documents = documents(&source).map_err(|p| vec![*p])?;
     decode(&source, &documents)
 }

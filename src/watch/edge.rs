@@ -32,6 +32,8 @@ pub struct Config {
 /// What can be given anew while it runs.
 pub struct Setup {
     pub settings: Settings,
+    /// When the settings were read.
+    pub read_at: SystemTime,
     pub reader: Reader,
     pub writer: Writer,
     /// The name by which a state knows the place.

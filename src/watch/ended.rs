@@ -66,7 +66,11 @@ impl Loop {
                 self.turns.shut(Reason::OtherAccount, account.to_string());
                 self.failed(error);
             }
-            TurnError::Read(_) | TurnError::State(_) => self.failed(error),
+            TurnError::Read(_) => {
+                self.turns.view.unreachable = Some(error.to_string());
+                self.failed(error);
+            }
+            TurnError::State(_) => self.failed(error),
         }
     }
 

@@ -20,6 +20,7 @@ mod memory;
 mod quiet;
 mod restraint;
 mod run;
+mod settings;
 mod turn;
 mod view;
 

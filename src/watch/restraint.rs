@@ -64,9 +64,11 @@ impl Turns {
         self.view.waiting = left.over + left.young;
         if may && left.over > 0 {
             let text = format!(
-                "{} submissions wait: watch.max_submissions_per_hour is {limit}, and so many were made \
-                 within the last hour",
-                left.over
+                "watch.max_submissions_per_hour is {limit}: {} more wait, the next may go {}",
+                left.over,
+                hourly
+                    .next
+                    .map_or_else(|| "in an hour".into(), |at| format!("at {at:.0}"))
             );
             self.pause(Reason::HourlyLimit, text);
             let next = hourly.next.map(|at| self.instant(at));
@@ -108,6 +110,7 @@ impl Turns {
     }
 
     pub(super) fn shut(&mut self, reason: Reason, text: String) {
+        let text = format!("{text}; {}", way_out(reason));
         let at = (self.config.clock)();
         let gate = &mut self.memory.gate;
         if gate.shut(reason, text.clone(), at, Instant::now()) == News::New {
@@ -143,5 +146,20 @@ fn over_limits(over: Over) -> String {
             "the plan costs about ${planned:.2}, the limit of one plan is ${limit:.2}: raise \
              limits.max_cost_usd in reconcile.yaml, or apply a part of it by name"
         ),
+    }
+}
+
+/// What opens a gate that is shut.
+fn way_out(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Refused => {
+            "mend the key or the credit; HeyGen is asked again by itself, soon and then with growing \
+             pauses, and at once after SIGHUP (systemctl reload)"
+        }
+        Reason::OtherAccount => {
+            "give it the key of the account that paid for these videos, then SIGHUP"
+        }
+        Reason::NoRoom => "make room; it goes on by itself",
+        _ => "it goes on by itself once HeyGen answers",
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -16,7 +16,7 @@ use super::memory::Memory;
 use super::quiet::Quiet;
 use super::turn::{Done, TurnError, Turns, earliest};
 use super::view::View;
-use crate::project::{Desired, load};
+use crate::project::{Desired, SETTINGS_FILE, load};
 
 /// However long files go on changing, the others are looked at after this.
 const CEILING: Duration = Duration::from_secs(5);
@@ -50,17 +50,18 @@ pub async fn run(parts: Watch) {
 
 pub(super) struct Loop {
     pub(super) turns: Turns,
-    changes: Changes,
+    pub(super) changes: Changes,
     pub(super) quiet: Quiet,
     inputs: Inputs,
     pub(super) hints: BTreeSet<(crate::video::VideoHash, String)>,
     /// The next look without any change.
     pub(super) timer: Instant,
-    prefetched: Option<Prefetched>,
+    pub(super) prefetched: Option<Prefetched>,
     pub(super) failures: u32,
     pub(super) told_trouble: Option<String>,
     told_mode: Mode,
-    sent: watch::Sender<Arc<View>>,
+    /// When the settings file was last told to be another than the one in force.
+    pub(super) settings_file: Option<SystemTime>,
 }
 
 struct Inputs {
@@ -72,7 +73,7 @@ struct Inputs {
 }
 
 /// The manifests, read while the quiet period lasts.
-struct Prefetched {
+pub(super) struct Prefetched {
     begun: Instant,
     desired: JoinHandle<Desired>,
 }
@@ -104,8 +105,9 @@ impl Loop {
             failures: 0,
             told_trouble: None,
             told_mode: Mode::Events,
-            sent: parts.view,
+            settings_file: None,
             turns: Turns {
+                sent: parts.view,
                 memory: Memory::new(settings.poll_interval),
                 config: parts.config,
                 setup: parts.setup,
@@ -218,6 +220,7 @@ impl Loop {
             return true;
         };
         self.follow(&desired);
+        self.tell_other_settings();
         let hints: Vec<_> = std::mem::take(&mut self.hints)
             .into_iter()
             .map(|(hash, session_id)| Hint { hash, session_id })
@@ -234,7 +237,8 @@ impl Loop {
     fn follow(&mut self, desired: &Desired) {
         let root = &self.turns.config.root;
         let files = desired.files.iter().map(|file| root.join(file));
-        self.changes.follow(files.collect());
+        let settings = root.join(SETTINGS_FILE);
+        self.changes.follow(files.chain([settings]).collect());
     }
 
     /// The turn, and whether the loop goes on. A change meanwhile ends it early: what waits in its
@@ -289,41 +293,10 @@ impl Loop {
         self.publish();
     }
 
-    fn reload(&mut self) {
-        match self.turns.edge.reload() {
-            Ok(setup) => {
-                self.quiet.set_quiet(setup.settings.watch.quiet);
-                self.turns.memory.begin_anew(setup.settings.poll_interval);
-                for reason in self.turns.memory.gate.open() {
-                    self.turns.edge.resumed(reason);
-                }
-                self.turns.view.price_per_second = setup.settings.price_per_second;
-                self.changes = Changes::start(Places {
-                    manifests: self.turns.config.root.join(&setup.settings.manifests),
-                    files: BTreeSet::new(),
-                });
-                self.turns.setup = setup;
-                self.turns.view.totals.reloads += 1;
-                self.turns
-                    .edge
-                    .note("settings, key and secrets were read again");
-            }
-            Err(why) => {
-                self.turns.view.totals.failed_reloads += 1;
-                let text = format!("the new settings can't be used, the old ones stay: {why}");
-                self.turns.edge.trouble(&text);
-            }
-        }
-        self.failures = 0;
-        self.prefetched = None;
-        self.timer = Instant::now();
-        self.publish();
-    }
-
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let turns = &mut self.turns;
         turns.view.paused.clone_from(turns.memory.gate.pauses());
-        self.sent.send_replace(Arc::new(turns.view.clone()));
+        turns.sent.send_replace(Arc::new(turns.view.clone()));
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) struct Turns {
     pub(super) edge: Box<dyn Edge>,
     pub(super) memory: Memory,
     pub(super) view: View,
+    pub(super) sent: watch::Sender<Arc<View>>,
 }
 
 /// How a turn ended.
@@ -271,6 +272,7 @@ impl Turns {
         let now = Instant::now();
         if self.memory.me(now).is_none() {
             let me = self.setup.reader.me().await?;
+            self.reached();
             let clock = HeygenClock {
                 date: me.date.unwrap_or_else(self.config.clock),
                 seen: std::time::Instant::now(),
@@ -284,6 +286,12 @@ impl Turns {
         Ok(clock)
     }
 
+    fn reached(&mut self) {
+        if self.view.unreachable.take().is_some() {
+            self.edge.event(&Event::ReachedAgain);
+        }
+    }
+
     async fn run(
         &mut self,
         ledger: &mut Ledger,
@@ -293,10 +301,11 @@ impl Turns {
     ) -> Result<Option<Instant>, TurnError> {
         let clock = self.config.clock;
         let before = self.view.totals.clone();
-        let (view, edge) = (&mut self.view, &mut self.edge);
+        let (view, edge, sent) = (&mut self.view, &mut self.edge, &self.sent);
         let mut report = |event: Event| {
             view.take_event(&event);
             edge.event(&event);
+            sent.send_replace(Arc::new(view.clone()));
         };
         let engine = Engine::new(Parts {
             ledger,

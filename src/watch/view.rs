@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::gate::{Pause, Reason};
-use crate::apply::Event;
+use crate::apply::{Event, PauseCause};
 use crate::plan::Summary;
 use crate::state::{Phase, Recorded};
 
@@ -21,6 +21,10 @@ pub struct View {
     pub polling: Option<String>,
     /// The last look at manifests and record that came to its end.
     pub last_success: Option<Timestamp>,
+    /// Why HeyGen is not reached.
+    pub unreachable: Option<String>,
+    /// Why the settings that are there now can't be used; those before are in force.
+    pub refused_settings: Option<String>,
     /// Why the last one did not.
     pub last_error: Option<String>,
     /// How long the last look took, its submissions included.
@@ -79,6 +83,8 @@ impl View {
             dry_run,
             polling: None,
             last_success: None,
+            unreachable: None,
+            refused_settings: None,
             last_error: None,
             last_seconds: 0.0,
             event_lag_seconds: 0.0,
@@ -111,6 +117,15 @@ impl View {
     }
 
     pub(super) fn take_event(&mut self, event: &Event) {
+        match event {
+            Event::Paused {
+                reason,
+                cause: PauseCause::Unreachable,
+                ..
+            } => self.unreachable = Some(reason.clone()),
+            Event::ReachedAgain => self.unreachable = None,
+            _ => {}
+        }
         let totals = &mut self.totals;
         let count = match event {
             Event::Submitted(_) => &mut totals.submissions,
@@ -123,7 +138,8 @@ impl View {
             }
             Event::Settled(_) => &mut totals.settled_adopted,
             Event::Paused {
-                rate_limited: true, ..
+                cause: PauseCause::RateLimit,
+                ..
             } => &mut totals.rate_limits,
             _ => return,
         };

@@ -303,11 +303,11 @@ pub fn within(wrapper: &[&str], command: &Command) -> Command {
     outer
 }
 
-/// Waits until something holds, and fails after ten seconds.
+/// Waits until something holds, and fails after half a minute: machines are busy at times.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "never: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "never: {what}");
         std::thread::yield_now();
     }
 }

@@ -267,3 +267,66 @@ fn in_json_bad_settings_are_told_as_objects() {
     }
     assert!(watcher.log().contains("\"line\":4"), "{}", watcher.log());
 }
+
+#[test]
+fn while_heygen_is_not_reached_that_is_told_and_so_is_its_return() {
+    let heygen = Heygen::start(reconcile::sandbox::Config {
+        render_time: Duration::from_secs(60),
+        ..Default::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.wish("one", "One.");
+    let watcher = Watcher::start(&project, &[]);
+    until("it is submitted", || heygen.sessions().len() == 1);
+    heygen.faults(json!([
+        {"kind": "drop_before", "method": "GET", "path_prefix": "/v3", "times": null},
+    ]));
+    watcher.says("HeyGen can't be asked");
+    until("a metric tells", || {
+        watcher.metric("reconcile_heygen_reachable") == 0.0
+    });
+    assert_eq!(watcher.get("/readyz").0, 200);
+    heygen.faults(json!([]));
+    watcher.says("HeyGen is reached again");
+    until("a metric tells", || {
+        watcher.metric("reconcile_heygen_reachable") == 1.0
+    });
+}
+
+/// They come with a pull, and count when somebody says so.
+#[test]
+fn settings_that_are_not_in_force_are_told() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    let watcher = Watcher::start(&project, &[]);
+    until("it looked", || watcher.get("/readyz").0 == 200);
+    project.set("watch: {quiet: 40ms}\n");
+    watcher.says("reconcile.yaml changed; what it says counts after SIGHUP");
+    project.set("watch: {quiet: soon}\n");
+    watcher.signal("-HUP");
+    watcher.says("mend them before the next restart, which would fail: reconcile.yaml:4:");
+    assert_eq!(watcher.metric("reconcile_settings_refused"), 1.0);
+    project.set("watch: {quiet: 50ms}\n");
+    watcher.signal("-HUP");
+    watcher.says("were read again");
+    until("a metric tells", || {
+        watcher.metric("reconcile_settings_refused") == 0.0
+    });
+}
+
+#[test]
+fn in_systemds_journal_each_line_has_its_priority() {
+    let project = Project::new(None);
+    project.write("videos/broken.yaml", "prompt: 7\n");
+    let script = "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec \"$0\" \"$@\"";
+    let watcher = Watcher::start_in(&project, &["sh", "-c", script], &["--dry-run"]);
+    watcher.says("plan made");
+    for line in watcher.log().lines() {
+        let priority = match line.contains("WARN") {
+            true => "<4>",
+            false => "<6>",
+        };
+        assert!(line.starts_with(priority), "{line}");
+    }
+    assert!(watcher.log().contains("<4> WARN"), "{}", watcher.log());
+}

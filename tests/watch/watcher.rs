@@ -75,7 +75,7 @@ impl<'p> Watcher<'p> {
     pub fn says(&self, text: &str) {
         let begun = Instant::now();
         while !self.log().contains(text) {
-            let patience = begun.elapsed() < Duration::from_secs(20);
+            let patience = begun.elapsed() < Duration::from_secs(30);
             assert!(patience, "never said {text:?}:\n{}", self.log());
             std::thread::yield_now();
         }
@@ -154,7 +154,7 @@ impl<'p> Watcher<'p> {
         self.signal(signal);
         let begun = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
-            let patience = begun.elapsed() < Duration::from_secs(20);
+            let patience = begun.elapsed() < Duration::from_secs(30);
             assert!(patience, "never ends: {}", self.log());
             std::thread::yield_now();
         }

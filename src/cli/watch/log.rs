@@ -65,12 +65,23 @@ pub(super) fn event(event: &Event) {
             hash,
             session_id,
             ..
-        } => info!(%name, hash = %hash.short(), session = id(session_id.as_ref()), "reused"),
+        } => info!(%name, hash = %hash.short(), session = session_id.as_deref(), "reused"),
         Event::Moved {
             name, from, hash, ..
         } => info!(%name, hash = %hash.short(), %from, "moved"),
-        Event::Settling { name, wait } => {
-            info!(%name, "its outcome was not learned; HeyGen is asked for it in {wait:.0?}");
+        Event::Settling { attempt: a, wait } => {
+            let asked =
+                format!("its outcome was not learned; HeyGen is asked for it in {wait:.0?}");
+            trouble(a, &asked);
+        }
+        Event::ReachedAgain => info!("HeyGen is reached again"),
+        Event::Error {
+            name,
+            hash,
+            failure,
+            // What concerns all of them pauses the submissions, and is told with the way out there.
+        } if name.is_none() => {
+            debug!(code = %escape(&failure.code), "{}", escape(&failure.message))
         }
         Event::Error {
             name,
@@ -94,7 +105,7 @@ fn attempt(a: &Attempt, what: &str) {
         name = %a.name,
         hash = %a.hash.short(),
         attempt = a.number,
-        session = id(a.session_id.as_ref()),
+        session = a.session_id.as_deref(),
         video = a.video_id.as_deref(),
         by = a.adopted_by.map(|by| by.as_str()),
         "{what}"
@@ -107,13 +118,9 @@ fn trouble(a: &Attempt, what: &str) {
         name = %a.name,
         hash = %a.hash.short(),
         attempt = a.number,
-        session = id(a.session_id.as_ref()),
+        session = a.session_id.as_deref(),
         code = failure.map(|f| escape(&f.code).into_owned()),
         "{what}{}",
         failure.map_or_else(String::new, |f| format!(": {}", escape(&f.message)))
     );
-}
-
-fn id(id: Option<&String>) -> &str {
-    id.map_or("", String::as_str)
 }

@@ -86,6 +86,7 @@ async fn serve(
     };
     let setup = Setup {
         settings,
+        read_at: env::system_now(),
         reader: api.reader.clone(),
         writer: writer.clone(),
         base: api.base.clone(),

@@ -39,7 +39,7 @@ pub(super) async fn announce(mut view: watch::Receiver<Arc<View>>, mut stop: wat
             _ = stop.changed() => false,
         };
         if !goes_on {
-            return tell(&[NotifyState::Stopping]);
+            return tell_stopping();
         }
         let now = Arc::clone(&view.borrow_and_update());
         if now.ready && !ready {
@@ -50,10 +50,22 @@ pub(super) async fn announce(mut view: watch::Receiver<Arc<View>>, mut stop: wat
     }
 }
 
+fn tell_stopping() {
+    let status = "stopping: what is under way comes to its end first";
+    tracing::info!("{status}");
+    tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
+}
+
 fn status(view: &View) -> String {
     let mut status = format!("{} manifests", view.wishes);
     if view.problems > 0 {
         status.push_str(&format!(", {} problems", view.problems));
+    }
+    if view.refused_settings.is_some() {
+        status.push_str(", the settings file can't be used: the old settings are in force");
+    }
+    if view.unreachable.is_some() {
+        status.push_str(", HeyGen is not reached");
     }
     for reason in view.paused.keys() {
         status.push_str(&format!(", paused: {}", reason.as_str()));

@@ -1,6 +1,6 @@
 //! Tells what the loop does: plans and events as data on stdout, everything in the log.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::apply::Event;
 use crate::cli::args::WatchArgs;
 use crate::cli::connect::{Reading, connect_again, connect_nowhere};
 use crate::cli::context::Context;
+use crate::cli::env;
 use crate::cli::error::CliError;
 use crate::heygen::Writer;
 use crate::manifest::Problem;
@@ -51,6 +52,7 @@ impl Teller {
     }
 
     fn read_again(&mut self) -> Result<Setup, CliError> {
+        let read_at = env::system_now();
         let settings = self.settings()?;
         let (reading, writer) = match (self.sandbox, self.dry_run) {
             (true, _) => (None, self.api.1.clone()),
@@ -63,6 +65,7 @@ impl Teller {
         }
         Ok(Setup {
             settings,
+            read_at,
             reader: self.api.0.reader.clone(),
             writer: self.api.1.clone(),
             base: self.api.0.base.clone(),
@@ -81,11 +84,11 @@ impl Teller {
         }
     }
 
-    /// In the log, and for people with the lines they stand in.
+    /// For people with the lines they stand in, else as lines of the log.
     fn show_problems(&self, problems: &[Problem]) {
-        log::problems(problems);
-        if !self.context.is_json() && !problems.is_empty() {
-            self.context.show_problems(problems);
+        match !self.context.is_json() && std::io::stderr().is_terminal() {
+            true => self.context.show_problems(problems),
+            false => log::problems(problems),
         }
     }
 

@@ -79,6 +79,18 @@ fn looks(page: &mut Page, view: &View) {
         u8::from(view.polling.is_some()),
     );
     page.one(
+        "reconcile_heygen_reachable",
+        "gauge",
+        "0 while HeyGen does not answer.",
+        u8::from(view.unreachable.is_none()),
+    );
+    page.one(
+        "reconcile_settings_refused",
+        "gauge",
+        "1 while the settings file can't be used; a restart would fail.",
+        u8::from(view.refused_settings.is_some()),
+    );
+    page.one(
         "reconcile_manifests",
         "gauge",
         "Wished videos.",

@@ -11,7 +11,7 @@ mod signature;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -32,6 +32,7 @@ pub use signature::Secrets;
 
 /// For the headers of a request, and for its body.
 const PATIENCE: Duration = Duration::from_secs(5);
+const TELL_FORGED_EVERY: Duration = Duration::from_secs(600);
 const HEYGEN: &str = "/webhooks/heygen";
 
 type Answer = Response<Full<Bytes>>;
@@ -48,6 +49,7 @@ struct Server {
     sources: Sources,
     counters: Counters,
     seen: Mutex<Seen>,
+    told_forged: Mutex<Option<Instant>>,
 }
 
 /// Answers until the runtime ends.
@@ -56,6 +58,7 @@ pub async fn serve(listener: TcpListener, sources: Sources) {
         sources,
         counters: Counters::default(),
         seen: Mutex::default(),
+        told_forged: Mutex::default(),
     });
     let connections = Connections::new();
     loop {
@@ -140,13 +143,32 @@ impl Server {
             Ok(answer) => answer,
             Err(refused) => {
                 self.counters.refused(refused);
-                tracing::debug!(reason = refused.as_str(), "a delivery was not believed");
+                self.tell_refused(refused);
                 let status = StatusCode::from_u16(refused.status());
                 text(
                     status.unwrap_or(StatusCode::BAD_REQUEST),
                     format!("{}\n", refused.as_str()),
                 )
             }
+        }
+    }
+
+    /// Anybody may send nonsense, which is no news. What is signed with another secret is, now and then:
+    /// the endpoint's secret may be missing here.
+    fn tell_refused(&self, refused: Refused) {
+        tracing::debug!(reason = refused.as_str(), "a delivery was not believed");
+        let now = Instant::now();
+        let mut told = self
+            .told_forged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.is_none_or(|at| now.duration_since(at) >= TELL_FORGED_EVERY);
+        if refused == Refused::Forged && is_news {
+            *told = Some(now);
+            tracing::warn!(
+                "a delivery is signed with another secret than those of the secret file: is an endpoint \
+                 registered whose secret is not in it? `reconcile webhook list` shows them"
+            );
         }
     }
 
