@@ -5,6 +5,7 @@
 mod desired;
 mod duration;
 mod files;
+mod gather;
 mod index;
 mod load;
 mod settings;
@@ -13,5 +14,5 @@ mod walk;
 pub use desired::{Desired, Hidden, Wish};
 pub use duration::parse_duration;
 pub use files::ProjectBytes;
-pub use load::{load, reread};
+pub use load::{Rereader, load};
 pub use settings::{Settings, WatchSettings, load_settings};
