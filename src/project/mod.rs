@@ -8,6 +8,7 @@ mod files;
 mod gather;
 mod index;
 mod load;
+mod schema;
 mod settings;
 mod walk;
 
@@ -15,4 +16,5 @@ pub use desired::{Desired, Hidden, Wish};
 pub use duration::parse_duration;
 pub use files::ProjectBytes;
 pub use load::{Rereader, load};
+pub use schema::settings_schema;
 pub use settings::{Settings, WatchSettings, load_settings};
