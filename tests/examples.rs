@@ -31,7 +31,12 @@ fn the_first_project_is_what_init_writes_and_becomes_a_video() {
         init.stderr.contains("wrote videos/welcome.yaml"),
         "{init:#?}"
     );
-    for file in ["reconcile.yaml", "videos/welcome.yaml"] {
+    for file in [
+        "reconcile.yaml",
+        "videos/welcome.yaml",
+        ".reconcile-schema/manifest.json",
+        ".reconcile-schema/settings.json",
+    ] {
         let example = Path::new("examples/first-project").join(file);
         let example = std::fs::read_to_string(example).unwrap();
         assert_eq!(
@@ -72,7 +77,11 @@ fn the_settings_that_init_writes_say_the_defaults() {
     }
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("reconcile.yaml"), uncommented).unwrap();
-    let settings = reconcile::project::load_settings(root.path()).unwrap();
+    let mut settings = reconcile::project::load_settings(root.path()).unwrap();
+    assert!(
+        settings.defaults.take().is_some(),
+        "an example, not a default"
+    );
     let expected = reconcile::project::Settings {
         callback_url: Some("https://example.com/hooks/heygen".into()),
         max_cost_usd: Some(100.0),

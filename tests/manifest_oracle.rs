@@ -4,22 +4,32 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use reconcile::manifest::{FileProblem, LocalFile, LocalFiles, Manifest, decode};
+use reconcile::manifest::{
+    Decoded, FileProblem, Limit, LocalFile, LocalFiles, Manifest, NameFromPath, ReadyDefaults,
+};
 use reconcile::video::Name;
 
 struct NoFiles;
 
 impl LocalFiles for NoFiles {
-    fn look(&self, _: &str, _: &str) -> Result<LocalFile, FileProblem> {
+    fn named(&self, _: &str, _: &str) -> Option<Arc<str>> {
+        unreachable!("these manifests use no local files")
+    }
+
+    fn read(&self, _: &str, _: &str, _: Limit) -> Result<LocalFile, FileProblem> {
         unreachable!("these manifests use no local files")
     }
 }
 
+fn decode(bytes: &[u8], name: &NameFromPath) -> Decoded {
+    let (path, defaults) = (Arc::from("m.yaml"), ReadyDefaults::default());
+    reconcile::manifest::decode(&path, bytes, name, &NoFiles, &defaults)
+}
+
 fn read(text: &str) -> Manifest {
-    let name = Ok(Name::parse("m").unwrap());
-    let (mut manifests, problems) = decode(&Arc::from("m.yaml"), text.as_bytes(), &name, &NoFiles);
-    assert!(problems.is_empty(), "{text}\n{problems:?}");
-    manifests.pop().unwrap()
+    let mut read = decode(text.as_bytes(), &Ok(Name::parse("m").unwrap()));
+    assert!(read.problems.is_empty(), "{text}\n{:?}", read.problems);
+    read.manifests.pop().unwrap()
 }
 
 fn double_quoted(text: &str) -> String {
@@ -85,18 +95,18 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "(?s).{0,200}") {
         let name = Err("none".to_owned());
-        let _ = decode(&Arc::from("m.yaml"), text.as_bytes(), &name, &NoFiles);
+        let _ = decode(text.as_bytes(), &name);
     }
 
     #[test]
     fn no_yaml_like_text_makes_it_panic(text in "[a-z:\\-\\[\\]{}&*!|>'\"#%\\n ,?~0-9]{0,120}") {
         let name = Err("none".to_owned());
-        let _ = decode(&Arc::from("m.yaml"), text.as_bytes(), &name, &NoFiles);
+        let _ = decode(text.as_bytes(), &name);
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let name = Err("none".to_owned());
-        let _ = decode(&Arc::from("m.yaml"), &bytes, &name, &NoFiles);
+        let _ = decode(&bytes, &name);
     }
 }

@@ -1,11 +1,12 @@
 //! The whole text of the wishes a plan is about: to explain it, and to submit it.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use crate::manifest::{Manifest, Problem};
+use crate::manifest::{Manifest, Origin, Problem};
 use crate::plan::{Action, Plan, Specs};
-use crate::project::{Desired, Settings, reread};
+use crate::project::{Desired, Rereader, Settings, Wish};
 use crate::state::{ReadState, StateError};
 use crate::video::{Name, Spec, VideoHash};
 
@@ -28,6 +29,10 @@ pub enum TextsError {
 impl Specs for Texts {
     fn wished(&self, name: &Name) -> Option<&Spec> {
         self.wished.get(name).map(|m| &m.spec)
+    }
+
+    fn origin(&self, name: &Name, field: &str) -> Option<Origin> {
+        self.wished.get(name).and_then(|m| m.origin(field))
     }
 
     fn recorded(&self, hash: &VideoHash) -> Option<&Spec> {
@@ -54,6 +59,8 @@ impl Texts {
         spec: impl Fn(&VideoHash) -> Result<Option<Spec>, StateError>,
     ) -> Result<Self, TextsError> {
         let mut texts = Self::default();
+        let rereader = LazyCell::new(|| Rereader::new(root, settings));
+        let read_again = |name: &Name, wish: &Wish| rereader.read(name, wish);
         for action in &plan.actions {
             if let Some(hash) = action.previous_hash
                 && let Some(spec) = spec(&hash)?
@@ -61,7 +68,7 @@ impl Texts {
                 texts.recorded.insert(hash, spec);
             }
             if needs_wish(action)
-                && let Some(manifest) = wish(root, settings, desired, action)?
+                && let Some(manifest) = wish(read_again, desired, action)?
             {
                 texts.wished.insert(action.name.clone(), manifest);
             }
@@ -75,8 +82,7 @@ fn needs_wish(action: &Action) -> bool {
 }
 
 fn wish(
-    root: &Path,
-    settings: &Settings,
+    read_again: impl Fn(&Name, &Wish) -> Result<Manifest, Vec<Problem>>,
     desired: &mut Desired,
     action: &Action,
 ) -> Result<Option<Box<Manifest>>, TextsError> {
@@ -86,7 +92,7 @@ fn wish(
     if let Some(manifest) = wish.manifest.take() {
         return Ok(Some(manifest));
     }
-    let read = reread(root, settings, &action.name, wish);
+    let read = read_again(&action.name, wish);
     Ok(Some(Box::new(read.map_err(TextsError::Changed)?)))
 }
 

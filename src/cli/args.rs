@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::schema::SchemaArgs;
 use super::state::StateArgs;
 use super::webhook::WebhookArgs;
 
@@ -71,7 +72,7 @@ pub(super) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Write a settings file, a first manifest and .gitignore lines
+    /// Write a settings file, a first manifest, schemas for editors and .gitignore lines
     Init(InitArgs),
     /// Check every manifest; touches nothing
     Validate(ValidateArgs),
@@ -91,6 +92,8 @@ pub(super) enum Command {
     Webhook(WebhookArgs),
     /// Run a local stand-in for HeyGen, to rehearse without paying
     Sandbox(SandboxArgs),
+    /// Print the JSON Schema of manifests or settings, for editors
+    Schema(SchemaArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
 }

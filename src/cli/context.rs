@@ -122,14 +122,19 @@ impl Context {
         100
     }
 
-    /// The settings file, overridden by the environment.
-    pub(super) fn settings(&self) -> Result<Settings, CliError> {
-        if !self.root.is_dir() {
-            return Err(
+    pub(super) fn check_root(&self) -> Result<(), CliError> {
+        match self.root.is_dir() {
+            true => Ok(()),
+            false => Err(
                 CliError::usage(format!("{} is not a directory", self.root.display()))
                     .hint("name the project directory with -C DIR"),
-            );
+            ),
         }
+    }
+
+    /// The settings file, overridden by the environment.
+    pub(super) fn settings(&self) -> Result<Settings, CliError> {
+        self.check_root()?;
         let mut settings = project::load_settings(&self.root).map_err(|problems| {
             CliError::new("the settings can't be used").with_problems(problems)
         })?;

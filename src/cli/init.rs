@@ -1,4 +1,4 @@
-//! `reconcile init`: a settings file, a first manifest, and lines for .gitignore.
+//! `reconcile init`: a settings file, a first manifest, schemas for editors, lines for .gitignore.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,6 +8,7 @@ use super::args::InitArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::schema::Of;
 
 const SETTINGS: &str = include_str!("templates/reconcile.yaml");
 const MANIFEST: &str = include_str!("templates/first.yaml");
@@ -23,6 +24,9 @@ pub(super) fn run(context: &Context, _args: &InitArgs) -> Result<Exit, CliError>
         context.say("videos/ is there already");
     } else {
         write_new(context, root, "videos/welcome.yaml", MANIFEST)?;
+    }
+    for schema in Of::ALL {
+        write_new(context, root, schema.path(), &schema.text())?;
     }
     ignore(context, root)?;
     context.say(

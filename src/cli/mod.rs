@@ -22,6 +22,7 @@ mod planning;
 mod prove;
 mod refresh;
 mod sandbox;
+mod schema;
 mod select;
 mod state;
 mod status;
@@ -66,6 +67,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
         Command::State(args) => state::run(context, &args),
         Command::Webhook(args) => webhook::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),
+        Command::Schema(args) => schema::run(context, &args),
         Command::Completions(args) => completions::run(&args),
     }
 }

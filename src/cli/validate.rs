@@ -9,17 +9,32 @@ use super::context::Context;
 use super::env;
 use super::error::CliError;
 use super::exit::Exit;
+use crate::manifest::Problem;
 use crate::output::{count, problems};
 use crate::project::{self, Desired};
 
 pub(super) fn run(context: &Context, _args: &ValidateArgs) -> Result<Exit, CliError> {
-    let settings = context.settings()?;
+    context.check_root()?;
+    let settings = match project::load_settings(&context.root) {
+        Ok(settings) => settings,
+        Err(problems) => return refuse_settings(context, problems),
+    };
     let desired = project::load(&context.root, &settings, None, env::system_now());
     show(context, &desired)?;
     Ok(match desired.problems.is_empty() {
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+/// Told like what is wrong with a manifest: a pull request may have broken either.
+fn refuse_settings(context: &Context, problems: Vec<Problem>) -> Result<Exit, CliError> {
+    let desired = Desired {
+        problems,
+        ..Desired::default()
+    };
+    show(context, &desired)?;
+    Err(CliError::new("the settings can't be used").hint("no manifest was checked"))
 }
 
 fn show(context: &Context, desired: &Desired) -> Result<(), CliError> {

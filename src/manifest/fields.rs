@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::node::{Key, Meaning, Node, Span, Value};
-use super::problem::Problem;
+use super::problem::{Place, Problem};
 use super::source::Source;
 use super::suggest::nearest;
 
@@ -50,12 +50,18 @@ impl<'a> Checker<'a> {
         message: String,
         suggestion: Option<String>,
     ) {
-        let place = self.source.place(span.line, span.column, span.width);
+        let place = self.place(span);
         let problem = self.source.problem(code, place, message);
         self.problems.push(Problem {
             suggestion,
             ..problem
         });
+    }
+
+    /// A place, quoted.
+    #[must_use]
+    pub fn place(&self, span: Span) -> Place {
+        self.source.place(span.line, span.column, span.width)
     }
 
     /// The fields of a map; unknown and repeated ones are problems.

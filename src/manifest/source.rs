@@ -17,19 +17,34 @@ pub struct Source<'a> {
 impl<'a> Source<'a> {
     /// Checks the bytes of a file: UTF-8, no control characters, nothing that YAML parsers disagree on.
     pub fn new(path: Arc<str>, bytes: &'a [u8]) -> Result<Self, Box<Problem>> {
+        Self::checked(path, bytes, "YAML", "write")
+    }
+
+    /// The same for a prompt in a file of its own, which could not stand in a manifest otherwise.
+    pub(super) fn of_prompt(path: Arc<str>, bytes: &'a [u8]) -> Result<Self, Box<Problem>> {
+        let escaped = "move the prompt into the manifest and write";
+        Self::checked(path, bytes, "a prompt", escaped)
+    }
+
+    fn checked(
+        path: Arc<str>,
+        bytes: &'a [u8],
+        what: &str,
+        way_out: &str,
+    ) -> Result<Self, Box<Problem>> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => return Err(Box::new(not_utf8(path, bytes, error.valid_up_to()))),
         };
         let source = Self { path, text };
-        match source.first_refused_character() {
+        match source.first_refused_character(what, way_out) {
             Some(problem) => Err(Box::new(problem)),
             None => Ok(source),
         }
     }
 
-    fn first_refused_character(&self) -> Option<Problem> {
+    fn first_refused_character(&self, what: &str, way_out: &str) -> Option<Problem> {
         let (at, found) = self.text.char_indices().find(|(_, c)| is_refused(*c))?;
         let before = &self.text[..at];
         let line = lines(before).count().max(1);
@@ -43,7 +58,7 @@ impl<'a> Source<'a> {
         let (kind, message) = if found.is_control() && found != '\u{85}' {
             (
                 "control_character",
-                format!("the control character U+{code:04X} does not belong in YAML"),
+                format!("the control character U+{code:04X} does not belong in {what}"),
             )
         } else {
             (
@@ -57,7 +72,7 @@ impl<'a> Source<'a> {
         };
         let mut problem = self.problem(kind, self.place(line, column, 1), message);
         problem.suggestion = Some(format!(
-            "remove it, or write {escape} in a double-quoted string"
+            "remove it, or {way_out} {escape} in a double-quoted string"
         ));
         Some(problem)
     }

@@ -10,9 +10,11 @@ const FORMAT_VERSION: &str = "1.0";
 
 #[must_use]
 pub fn plan_json(plan: &Plan, problems: &[Problem]) -> Value {
+    let (submissions, estimate_usd) = plan.of_defaults();
     json!({
         "format_version": FORMAT_VERSION,
         "summary": plan.summary(),
+        "from_defaults": {"submissions": submissions, "estimate_usd": estimate_usd},
         "cost": {"estimate_usd": plan.estimate_usd, "basis": plan.basis},
         "actions": plan.actions.iter().map(action).collect::<Vec<_>>(),
         "errors": problems::json(problems),

@@ -158,7 +158,8 @@ fn write_summary(out: &mut dyn Write, plan: &Plan, view: PlanView) -> io::Result
         "{}",
         paint.bold(format!("Plan: {}; {unchanged}.", parts.join(", ")))
     )?;
-    writeln!(out, "{}", price(plan, &summary))
+    writeln!(out, "{}", price(plan, &summary))?;
+    write_of_defaults(out, plan, view)
 }
 
 /// What is certain, and what there may be beside it: of what is settled, what HeyGen never took.
@@ -176,6 +177,21 @@ fn price(plan: &Plan, summary: &Summary) -> String {
             n + m
         ),
     }
+}
+
+/// One line of the settings may pay for every video again: that is told before it is approved.
+fn write_of_defaults(out: &mut dyn Write, plan: &Plan, view: PlanView) -> io::Result<()> {
+    let (submissions, usd) = plan.of_defaults();
+    let what = match submissions {
+        0 => return Ok(()),
+        1 => "1 of these submissions changes".to_owned(),
+        n => format!("{n} of these submissions change"),
+    };
+    let text = format!(
+        "{what} nothing but what manifests leave to defaults in reconcile.yaml: about {}.",
+        dollars(usd)
+    );
+    writeln!(out, "{}", view.paint.attention(text))
 }
 
 fn summary_parts(s: &Summary) -> Vec<String> {

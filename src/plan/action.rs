@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::DiffLine;
+use super::cost::to_hundredths_of_cents;
+use crate::manifest::Origin;
 use crate::video::{Name, VideoHash};
 
 /// Everything `apply` would do, in the order of names.
@@ -65,6 +67,8 @@ pub struct Change {
     pub field: &'static str,
     pub before: Value,
     pub after: Value,
+    /// Who says what it is to be; null if neither the manifest nor the defaults say it.
+    pub source: Option<Origin>,
 }
 
 /// The kinds of action, in the order a plan shows them: trouble, paid, free, leftovers.
@@ -159,6 +163,14 @@ impl Action {
         let waits = self.kind == Kind::Reuse && self.session_id.is_none();
         self.kind.submits() || self.kind == Kind::Settle || waits
     }
+
+    /// Whether it submits, and everything that changes is left to the defaults by the manifest.
+    #[must_use]
+    pub fn is_of_defaults(&self) -> bool {
+        let said = |c: &Change| c.source == Some(Origin::Manifest);
+        let changes = !self.changes.is_empty() && !self.changes.iter().any(said);
+        self.kind.submits() && self.previous_hash.is_some() && changes
+    }
 }
 
 impl Reason {
@@ -189,6 +201,16 @@ impl Plan {
                 usize::from(action.kind.submits() || action.kind == Kind::Settle);
         }
         summary
+    }
+
+    /// How many submissions come from the defaults alone, and their price in dollars.
+    #[must_use]
+    pub fn of_defaults(&self) -> (usize, f64) {
+        let of_defaults = self.actions.iter().filter(|a| a.is_of_defaults());
+        let (count, usd) = of_defaults.fold((0, 0.0), |(count, usd), action| {
+            (count + 1, usd + action.estimate_usd.unwrap_or(0.0))
+        });
+        (count, to_hundredths_of_cents(usd))
     }
 
     /// Dollars for what is submitted for certain, as estimated.

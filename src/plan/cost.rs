@@ -20,7 +20,7 @@ impl Pricing {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52 videos")]
         let videos = submissions as f64;
         let exact = videos * self.default_duration.as_secs_f64() * self.price_per_second;
-        (exact * 10_000.0).round() / 10_000.0
+        to_hundredths_of_cents(exact)
     }
 
     #[must_use]
@@ -31,6 +31,10 @@ impl Pricing {
             self.price_per_second
         )
     }
+}
+
+pub(super) fn to_hundredths_of_cents(usd: f64) -> f64 {
+    (usd * 10_000.0).round() / 10_000.0
 }
 
 #[cfg(test)]

@@ -7,12 +7,15 @@ use serde_json::Value;
 
 use super::action::{Action, Change, Kind, Plan};
 use super::diff::{canonical_yaml, unified};
+use crate::manifest::Origin;
 use crate::video::{Name, Spec, VideoHash};
 
 /// Where the texts come from.
 pub trait Specs {
     /// What a name wishes now.
     fn wished(&self, name: &Name) -> Option<&Spec>;
+    /// Who says what a field of that wish is; `None` if nobody does.
+    fn origin(&self, name: &Name, field: &str) -> Option<Origin>;
     /// What was submitted under a hash.
     fn recorded(&self, hash: &VideoHash) -> Option<&Spec>;
 }
@@ -36,7 +39,8 @@ fn explain_action(action: &mut Action, specs: &impl Specs) {
         return;
     };
     let before = action.previous_hash.and_then(|hash| specs.recorded(&hash));
-    action.changes = changes(before, after);
+    let origin = |field: &str| specs.origin(&action.name, field);
+    action.changes = changes(before, after, origin);
     action.diff = unified(
         &before.map_or_else(String::new, canonical_yaml),
         &canonical_yaml(after),
@@ -58,7 +62,11 @@ const FIELDS: [&str; 9] = [
     "revision",
 ];
 
-fn changes(before: Option<&Spec>, after: &Spec) -> Vec<Change> {
+fn changes(
+    before: Option<&Spec>,
+    after: &Spec,
+    origin: impl Fn(&str) -> Option<Origin>,
+) -> Vec<Change> {
     let (before, after) = (before.map(fields), fields(after));
     FIELDS
         .into_iter()
@@ -66,6 +74,7 @@ fn changes(before: Option<&Spec>, after: &Spec) -> Vec<Change> {
             field,
             before: before.as_ref().map_or(Value::Null, |v| v[field].clone()),
             after: after[field].clone(),
+            source: origin(field),
         })
         .filter(|change| change.before != change.after)
         .collect()
@@ -76,10 +85,36 @@ fn fields(spec: &Spec) -> Value {
 }
 
 fn changed_text(changes: &[Change]) -> String {
-    let fields: Vec<_> = changes.iter().map(|c| c.field).collect();
-    match fields.as_slice() {
-        [] => "the manifest changed".to_owned(),
-        [one] => format!("{one} changed"),
-        [many @ .., last] => format!("{} and {last} changed", many.join(", ")),
+    let parts = [
+        (Some(Origin::Manifest), "changed"),
+        (
+            Some(Origin::Defaults),
+            "changed (from defaults in reconcile.yaml)",
+        ),
+        (
+            None,
+            "removed (neither the manifest nor defaults in reconcile.yaml say it)",
+        ),
+    ];
+    let parts: Vec<_> = parts
+        .iter()
+        .filter_map(|(source, what)| {
+            let fields = changes.iter().filter(|c| c.source == *source);
+            let fields = listed(&fields.map(|c| c.field).collect::<Vec<_>>())?;
+            Some(format!("{fields} {what}"))
+        })
+        .collect();
+    match parts.is_empty() {
+        true => "the manifest changed".to_owned(),
+        false => parts.join("; "),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(words: &[&str]) -> Option<String> {
+    match words {
+        [] => None,
+        [one] => Some((*one).to_owned()),
+        [many @ .., last] => Some(format!("{} and {last}", many.join(", "))),
     }
 }

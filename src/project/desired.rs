@@ -15,8 +15,9 @@ pub struct Desired {
     pub problems: Vec<Problem>,
     /// Names that may be wished by something that could not be read: see [`Desired::may_hide`].
     pub hidden: Vec<Hidden>,
-    /// Local files that are part of what is wished, relative to the project directory.
-    pub files: BTreeSet<String>,
+    /// Local files that decide what is wished, also those that can't be read: relative to the project
+    /// directory, as they are named and where links lead.
+    pub files: BTreeSet<Arc<str>>,
 }
 
 /// One wish, as light as planning needs it.

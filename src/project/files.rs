@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
+use super::index::Stat;
 use crate::apply::Bytes;
-use crate::manifest::{Content, ContentSource, FileProblem, LocalFile, LocalFiles};
-use crate::video::{MediaType, Sha256Hex};
-
-/// Largest file `POST /v3/assets` takes. Source: HeyGen's reference.
-const MAX_UPLOAD: u64 = 32 * 1024 * 1024;
+use crate::manifest::{
+    Content, ContentSource, FileProblem, Limit, LocalFile, LocalFiles, MAX_UPLOAD,
+};
 
 /// Opens a file that is one: a FIFO would hang the reader, a device might do worse.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
@@ -47,35 +46,54 @@ pub(super) fn shown(root: &Path, path: &Path) -> Arc<str> {
 pub(super) struct ProjectFiles {
     /// Without links.
     pub(super) root: PathBuf,
+    /// Where the state is, with its secrets: no manifest may use a file of it.
+    pub(super) state: PathBuf,
 }
 
 impl LocalFiles for ProjectFiles {
-    fn look(&self, manifest: &str, given: &str) -> Result<LocalFile, FileProblem> {
-        let path = self.resolve(manifest, given)?;
+    fn named(&self, said_in: &str, given: &str) -> Option<Arc<str>> {
+        let path = folder_of(said_in).join(given);
+        let inside = !Path::new(given).is_absolute() && !leaves(&path);
+        inside.then(|| path.to_string_lossy().into())
+    }
+
+    fn read(&self, said_in: &str, given: &str, limit: Limit) -> Result<LocalFile, FileProblem> {
+        let path = self.resolve(said_in, given)?;
         let unreadable =
             |e: io::Error| problem("file_unreadable", format!("{given} cannot be read: {e}"));
         let file = open_regular(&path).map_err(unreadable)?;
-        let bytes = file.metadata().map_err(unreadable)?.len();
-        if bytes > MAX_UPLOAD {
-            let message =
-                format!("{given} has {bytes} bytes; HeyGen takes at most {MAX_UPLOAD} (32 MB)");
+        let size = file.metadata().map_err(unreadable)?.len();
+        if size > limit.bytes {
+            let message = format!("{given} has {size} bytes; {}", limit.why);
             return Err(problem("file_too_large", message));
         }
-        let mut content = Vec::new();
-        file.take(MAX_UPLOAD)
-            .read_to_end(&mut content)
+        let mut bytes = Vec::new();
+        file.take(limit.bytes)
+            .read_to_end(&mut bytes)
             .map_err(unreadable)?;
         Ok(LocalFile {
             path: shown(&self.root, &path),
             bytes,
-            sha256: Sha256Hex::of(&content),
-            media_type: MediaType::sniff(&content),
         })
     }
 }
 
+fn folder_of(file: &str) -> &Path {
+    Path::new(file).parent().unwrap_or(Path::new(""))
+}
+
 impl ProjectFiles {
-    fn resolve(&self, manifest: &str, given: &str) -> Result<PathBuf, FileProblem> {
+    /// How a file below the project looks now, links followed.
+    pub(super) fn stat(&self, path: &str) -> Option<Stat> {
+        let metadata = self.root.join(path).metadata().ok()?;
+        Some(Stat::of(&metadata))
+    }
+
+    fn is_of_state(&self, path: &Path) -> bool {
+        self.state != self.root && path.starts_with(&self.state)
+    }
+
+    fn resolve(&self, said_in: &str, given: &str) -> Result<PathBuf, FileProblem> {
         let outside = || {
             let mut problem = problem(
                 "file_outside",
@@ -84,19 +102,21 @@ impl ProjectFiles {
             problem.suggestion = Some("copy the file into the project".to_owned());
             problem
         };
-        let folder = Path::new(manifest).parent().unwrap_or(Path::new(""));
-        if Path::new(given).is_absolute() || leaves(folder, given) {
+        let Some(named) = self.named(said_in, given) else {
             return Err(outside());
-        }
-        let path = self.root.join(folder).join(given);
+        };
+        let path = self.root.join(&*named);
         match inside(&self.root, &path) {
+            Ok(Some(real)) if self.is_of_state(&real) => Err(problem(
+                "file_of_state",
+                format!("{given} is a file of the state, which is no part of a video"),
+            )),
             Ok(Some(real)) => Ok(real),
             Ok(None) => Err(outside()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let mut problem = problem("file_missing", format!("there is no file {given}"));
                 problem.suggestion = Some(format!(
-                    "`path` is relative to the manifest: {}",
-                    shown(&self.root, &path)
+                    "it is looked for beside the file that names it: {named}"
                 ));
                 Err(problem)
             }
@@ -109,9 +129,9 @@ impl ProjectFiles {
 }
 
 /// Whether a path climbs out of the project by its words alone, before anything is asked of the disk.
-fn leaves(folder: &Path, given: &str) -> bool {
+fn leaves(path: &Path) -> bool {
     let mut depth = 0_usize;
-    for component in folder.join(given).components() {
+    for component in path.components() {
         match component {
             std::path::Component::Normal(_) => depth += 1,
             std::path::Component::ParentDir => match depth.checked_sub(1) {

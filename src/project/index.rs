@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 /// To be raised when the meaning of an entry changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const QUIET: Duration = Duration::from_secs(2);
 
 /// What tells one state of a file from another. Times are nanoseconds since 1970.
@@ -43,7 +43,7 @@ pub(super) struct CachedDocument<'a> {
     pub(super) hash: [u8; 32],
     pub(super) callback_url: Option<&'a str>,
     pub(super) protected: bool,
-    /// Local files whose content is part of the hash, as they looked.
+    /// [`crate::manifest::Manifest::locals`], as they looked.
     #[serde(borrow)]
     pub(super) locals: Vec<(&'a str, Stat)>,
 }

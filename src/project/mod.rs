@@ -5,13 +5,16 @@
 mod desired;
 mod duration;
 mod files;
+mod gather;
 mod index;
 mod load;
+mod schema;
 mod settings;
 mod walk;
 
 pub use desired::{Desired, Hidden, Wish};
 pub use duration::parse_duration;
 pub use files::ProjectBytes;
-pub use load::{load, reread};
+pub use load::{Rereader, load};
+pub use schema::settings_schema;
 pub use settings::{SETTINGS_FILE, Settings, WatchSettings, load_settings};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::duration::parse_duration;
 use crate::manifest::{
-    Checker, Fields, Meaning, Node, Problem, Source, Value, check_callback_url, documents,
+    Checker, Defaults, Fields, Meaning, Node, Problem, Source, Value, documents,
 };
 
 /// Where the settings are, in the project directory.
@@ -35,6 +35,8 @@ pub struct Settings {
     pub price_per_second: f64,
     pub default_duration: Duration,
     pub watch: WatchSettings,
+    /// What manifests say unless they say otherwise.
+    pub defaults: Option<Defaults>,
 }
 
 /// How `watch` goes about it.
@@ -78,11 +80,12 @@ impl Default for Settings {
             price_per_second: 0.0333,
             default_duration: Duration::from_secs(60),
             watch: WatchSettings::default(),
+            defaults: None,
         }
     }
 }
 
-const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "manifests",
     "state",
     "downloads",
@@ -96,7 +99,11 @@ const KEYS: [&str; 13] = [
     "price_per_second",
     "default_duration",
     "watch",
+    "defaults",
 ];
+pub(super) const RETRY_KEYS: [&str; 2] = ["max_attempts", "backoff"];
+pub(super) const LIMIT_KEYS: [&str; 2] = ["max_submissions", "max_cost_usd"];
+pub(super) const WATCH_KEYS: [&str; 4] = ["quiet", "resync", "max_submissions_per_hour", "grace"];
 
 /// Reads the settings file of a project; a missing or empty one gives the defaults.
 pub fn load_settings(root: &Path) -> Result<Settings, Vec<Problem>> {
@@ -167,7 +174,7 @@ impl Reader<'_> {
             downloads: self
                 .inside(&fields, "downloads")
                 .unwrap_or(defaults.downloads),
-            callback_url: self.callback_url(&fields),
+            callback_url: self.checker.callback_url(&fields),
             max_jobs: self
                 .count(&fields, "max_jobs", 1, 1_000)
                 .unwrap_or(defaults.max_jobs),
@@ -191,14 +198,16 @@ impl Reader<'_> {
         self.retry(&fields);
         self.limits(&fields);
         self.watch(&fields);
+        if let Some(node) = fields.given("defaults") {
+            self.settings.defaults = Defaults::read(&mut self.checker, node);
+        }
     }
 
     fn watch(&mut self, fields: &Fields) {
         let Some(node) = fields.given("watch") else {
             return;
         };
-        let keys = ["quiet", "resync", "max_submissions_per_hour", "grace"];
-        let Some(given) = self.checker.fields(node, "`watch`", &keys) else {
+        let Some(given) = self.checker.fields(node, "`watch`", &WATCH_KEYS) else {
             return;
         };
         let defaults = WatchSettings::default();
@@ -216,8 +225,7 @@ impl Reader<'_> {
         let Some(node) = fields.given("retry") else {
             return;
         };
-        let keys = ["max_attempts", "backoff"];
-        let Some(retry) = self.checker.fields(node, "`retry`", &keys) else {
+        let Some(retry) = self.checker.fields(node, "`retry`", &RETRY_KEYS) else {
             return;
         };
         if let Some(n) = self.checker.integer(&retry, "max_attempts", 1, 100) {
@@ -232,8 +240,7 @@ impl Reader<'_> {
         let Some(node) = fields.given("limits") else {
             return;
         };
-        let keys = ["max_submissions", "max_cost_usd"];
-        let Some(limits) = self.checker.fields(node, "`limits`", &keys) else {
+        let Some(limits) = self.checker.fields(node, "`limits`", &LIMIT_KEYS) else {
             return;
         };
         if let Some(n) = self.count(&limits, "max_submissions", 0, 1_000_000) {
@@ -277,15 +284,6 @@ impl Reader<'_> {
             self.checker.problem("amount", node.span, message);
         }
         valid
-    }
-
-    fn callback_url(&mut self, fields: &Fields) -> Option<String> {
-        let url = self.checker.string(fields, "callback_url")?;
-        if let Err(message) = check_callback_url(&url) {
-            let span = fields.span_of("callback_url");
-            self.checker.problem("callback_url", span, message);
-        }
-        Some(url)
     }
 
     fn state(&mut self, fields: &Fields) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The loop: waits until something may have changed, and has a turn taken.
 
 use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -236,7 +237,7 @@ impl Loop {
 
     fn follow(&mut self, desired: &Desired) {
         let root = &self.turns.config.root;
-        let files = desired.files.iter().map(|file| root.join(file));
+        let files = desired.files.iter().map(|file| without_dots(root, file));
         let settings = root.join(SETTINGS_FILE);
         self.changes.follow(files.chain([settings]).collect());
     }
@@ -298,6 +299,18 @@ impl Loop {
         turns.view.paused.clone_from(turns.memory.gate.pauses());
         turns.sent.send_replace(Arc::new(turns.view.clone()));
     }
+}
+
+/// As events name a file: `videos/../logo.png` is `logo.png`.
+fn without_dots(root: &Path, file: &str) -> PathBuf {
+    let mut path = root.to_owned();
+    for component in Path::new(file).components() {
+        match component {
+            Component::ParentDir => drop(path.pop()),
+            component => path.push(component),
+        }
+    }
+    path
 }
 
 async fn until(at: Option<Instant>) {

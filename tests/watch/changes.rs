@@ -97,6 +97,86 @@ fn a_local_file_below_the_manifests_that_changes_is_a_change() {
 }
 
 #[test]
+fn a_file_among_the_manifests_is_followed_and_so_is_one_that_can_not_be_read_yet() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 50ms}\n");
+    project.write("videos/deep/a.yaml", "prompt_file: a.md\n");
+    project.write("videos/deep/b.yaml", "prompt_file: ../../texts/b.txt\n");
+    project.write("videos/deep/a.md", "A.");
+    project.write("texts/other.txt", "Nobody's.");
+    let watcher = Watcher::start(&project, &[]);
+    until("one is submitted", || heygen.sessions().len() == 1);
+    assert!(watcher.stdout().contains("Plan: 1 to create"));
+    let metric = "reconcile_manifest_problems";
+    until("the missing file is told", || watcher.metric(metric) == 1.0);
+    project.write("texts/b.txt", "B.");
+    until("the missing one is there", || heygen.sessions().len() == 2);
+    project.write("videos/deep/a.md", "A, edited.");
+    until("the edit is submitted", || heygen.sessions().len() == 3);
+    project.write("videos/deep/a.md", "A, broken \u{2028}.");
+    until("the broken one is told", || watcher.metric(metric) == 1.0);
+    project.write("videos/deep/a.md", "A, mended.");
+    until("the mended one is submitted", || {
+        heygen.sessions().len() == 4
+    });
+    project.write("videos/deep/.a.md.tmp", "A, saved.");
+    fs::rename(
+        project.path("videos/deep/.a.md.tmp"),
+        project.path("videos/deep/a.md"),
+    )
+    .unwrap();
+    until("the save is submitted", || heygen.sessions().len() == 5);
+    let last = ["A.", "B.", "A, edited.", "A, mended.", "A, saved."];
+    let mut submitted = prompts(&heygen);
+    submitted.sort();
+    let mut expected = last.map(str::to_owned);
+    expected.sort();
+    assert_eq!(submitted, expected);
+}
+
+#[test]
+fn defaults_count_from_the_next_reload_and_their_files_at_once() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    let settings = |voice: &str, files: &str| {
+        let defaults = format!("defaults: {{voice_id: {voice}, files: [{files}]}}\n");
+        project.set(&format!("watch: {{quiet: 50ms}}\n{defaults}"));
+    };
+    let png = |n: u8| [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], &[n; 40]].concat();
+    project.write("brand/logo.png", png(1));
+    settings("one", "{path: brand/logo.png}");
+    project.wish("a", "A.");
+    let watcher = Watcher::start(&project, &[]);
+    until("it is submitted", || heygen.sessions().len() == 1);
+    project.write("brand/logo.png", png(2));
+    until("the other logo is submitted", || {
+        heygen.sessions().len() == 2
+    });
+    settings("two", "{path: brand/logo.png}");
+    project.wish("b", "B.");
+    until("the next one is submitted", || heygen.sessions().len() == 3);
+    let voices = |voice: &str| {
+        let sessions = heygen.sessions();
+        let of = |s: &&serde_json::Value| s["request"]["voice_id"] == voice;
+        sessions.iter().filter(of).count()
+    };
+    assert_eq!((voices("one"), voices("two")), (3, 0));
+    watcher.signal("-HUP");
+    until("both are made anew", || voices("two") == 2);
+    settings("three", "{path: brand/logo.png, url: x}");
+    watcher.signal("-HUP");
+    watcher.says("the old ones stay");
+    project.wish("c", "C.");
+    until("the old ones count", || voices("two") == 3);
+    assert!(
+        watcher
+            .stdout()
+            .contains("2 of these submissions change nothing but what manifests leave to defaults")
+    );
+}
+
+#[test]
 fn a_root_that_goes_and_comes_back_is_watched() {
     let heygen = Heygen::quick();
     let project = Project::new(Some(&heygen));
