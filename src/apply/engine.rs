@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::contents::{Bytes, ContentError};
+use super::contents::{Bytes, ContentError, Courier};
 use super::event::{Counts, Event, Progress};
 use super::job::{Job, Queue};
 use super::pace::Pace;
@@ -106,7 +106,9 @@ pub struct Engine<'a> {
     pub(super) ledger: &'a mut Ledger,
     pub(super) reader: Reader,
     pub(super) writer: Writer,
-    pub(super) bytes: Arc<dyn Bytes>,
+    pub(super) courier: Courier,
+    /// Tells uploads that nothing more is sent.
+    halted: watch::Sender<bool>,
     pub(super) limits: Limits,
     pub(super) clock: fn() -> Timestamp,
     pub(super) heygen_clock: HeygenClock,
@@ -139,7 +141,8 @@ pub struct Engine<'a> {
 
 /// A request that came back.
 pub(super) enum Done {
-    Uploaded(Box<Job>, Result<Vec<(Sha256Hex, String)>, ContentError>),
+    /// One file of a job, and its asset id.
+    Uploaded(Box<Job>, Sha256Hex, Result<String, ContentError>),
     Answered(Box<Job>, Box<Attempt>, Answer),
     /// A superseded session was told to stop.
     Stopped(Name, String, Result<(), ReadError>),
@@ -177,12 +180,19 @@ pub struct Parts<'a> {
 impl<'a> Engine<'a> {
     #[must_use]
     pub fn new(parts: Parts<'a>) -> Self {
+        let (halted, stop) = watch::channel(false);
         Self {
             pace: parts.pace,
             ledger: parts.ledger,
             reader: parts.reader,
+            courier: Courier {
+                writer: parts.writer.clone(),
+                bytes: parts.bytes,
+                gauge: Arc::default(),
+                stop,
+            },
+            halted,
             writer: parts.writer,
-            bytes: parts.bytes,
             limits: parts.limits,
             clock: parts.clock,
             heygen_clock: parts.heygen_clock,
@@ -244,6 +254,7 @@ impl<'a> Engine<'a> {
             tokio::select! {
                 changed = self.stop.changed() => {
                     if changed.is_err() || *self.stop.borrow() > 1 {
+                        self.halted.send_replace(true);
                         self.halt = Some(End::Interrupted);
                         self.tell_unsettled();
                         return Ok(());
@@ -314,6 +325,7 @@ impl<'a> Engine<'a> {
     /// Nothing new is sent from here on. The first reason stands.
     pub(super) fn halt(&mut self, end: End) {
         self.halt.get_or_insert(end);
+        self.halted.send_replace(true);
     }
 
     pub(super) fn stop_sending(&mut self, cause: Cause, text: String) {
@@ -375,6 +387,7 @@ impl<'a> Engine<'a> {
             rendering: self.pace.schedule.len(),
             completed: self.counts.completed,
             failed: self.counts.failed + self.counts.rejected + self.counts.unknown,
+            upload: self.courier.gauge.read(),
         };
         (self.report)(Event::Progress(progress));
     }

@@ -10,6 +10,7 @@ mod engine;
 mod event;
 mod handle;
 mod job;
+mod large;
 mod notes;
 mod pace;
 mod past;
@@ -21,6 +22,7 @@ mod start;
 mod survey;
 mod texts;
 mod timing;
+mod uploads;
 
 pub use contents::{Bytes, ContentError};
 pub use engine::{Cause, End, Engine, Limits, Outcome, Parts, Stop, Until};

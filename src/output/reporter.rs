@@ -150,6 +150,10 @@ fn progress_text(p: &Progress) -> String {
     if p.wanted > 0 {
         parts.push(format!("{} of {} submitted", p.accepted, p.wanted));
     }
+    if let Some((sent, total)) = p.upload {
+        let (sent, total) = (megabytes(sent), megabytes(total));
+        parts.push(format!("uploading {sent} of {total} MB"));
+    }
     for (n, what) in [
         (p.sending, "sending"),
         (p.rendering, "rendering"),
@@ -161,6 +165,10 @@ fn progress_text(p: &Progress) -> String {
         }
     }
     parts.join(", ")
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes / 1_000_000
 }
 
 fn text_line(event: &Event, paint: Paint) -> Option<String> {

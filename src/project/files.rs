@@ -10,10 +10,10 @@ use rustix::fs::OFlags;
 
 use crate::apply::Bytes;
 use crate::manifest::{Content, ContentSource, FileProblem, LocalFile, LocalFiles};
-use crate::video::{MediaType, Sha256Hex};
+use crate::video::{MAX_FILE_BYTES, MediaType, Sha256Hasher};
 
-/// Largest file `POST /v3/assets` takes. Source: HeyGen's reference.
-const MAX_UPLOAD: u64 = 32 * 1024 * 1024;
+/// So much of a file is in memory at a time.
+const PIECE: usize = 256 << 10;
 
 /// Opens a file that is one: a FIFO would hang the reader, a device might do worse.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
@@ -56,21 +56,40 @@ impl LocalFiles for ProjectFiles {
             |e: io::Error| problem("file_unreadable", format!("{given} cannot be read: {e}"));
         let file = open_regular(&path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
-        if bytes > MAX_UPLOAD {
+        if bytes > MAX_FILE_BYTES {
             let message =
-                format!("{given} has {bytes} bytes; HeyGen takes at most {MAX_UPLOAD} (32 MB)");
+                format!("{given} has {bytes} bytes; HeyGen takes at most {MAX_FILE_BYTES} (5 GiB)");
             return Err(problem("file_too_large", message));
         }
-        let mut content = Vec::new();
-        file.take(MAX_UPLOAD)
-            .read_to_end(&mut content)
-            .map_err(unreadable)?;
+        let read = examine(file.take(MAX_FILE_BYTES)).map_err(unreadable)?;
         Ok(LocalFile {
             path: shown(&self.root, &path),
-            bytes,
-            sha256: Sha256Hex::of(&content),
-            media_type: MediaType::sniff(&content),
+            ..read
         })
+    }
+}
+
+/// Reads a file once, a piece at a time.
+fn examine(mut file: impl Read) -> io::Result<LocalFile> {
+    let (mut hasher, mut bytes) = (Sha256Hasher::default(), 0);
+    let mut piece = Vec::with_capacity(PIECE);
+    let mut media_type = None;
+    loop {
+        piece.clear();
+        let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece)?;
+        if bytes == 0 {
+            media_type = MediaType::sniff(&piece);
+        }
+        hasher.update(&piece);
+        bytes += read as u64;
+        if read < PIECE {
+            return Ok(LocalFile {
+                path: "".into(),
+                bytes,
+                sha256: hasher.finish(),
+                media_type,
+            });
+        }
     }
 }
 
@@ -132,7 +151,7 @@ fn problem(code: &'static str, message: String) -> FileProblem {
     }
 }
 
-/// Reads the bytes of a manifest's contents again, for an upload, under the same rules.
+/// Opens a manifest's contents again, for an upload, under the same rules.
 pub struct ProjectBytes {
     root: PathBuf,
 }
@@ -147,9 +166,11 @@ impl ProjectBytes {
 }
 
 impl Bytes for ProjectBytes {
-    fn read(&self, content: &Content) -> io::Result<Vec<u8>> {
+    fn open(&self, content: &Content) -> io::Result<Box<dyn Read + Send>> {
         let path = match &content.source {
-            ContentSource::Inline(bytes) => return Ok(bytes.to_vec()),
+            ContentSource::Inline(bytes) => {
+                return Ok(Box::new(io::Cursor::new(Arc::clone(bytes))));
+            }
             ContentSource::Path(path) => path,
         };
         let root = self.root.canonicalize()?;
@@ -159,10 +180,6 @@ impl Bytes for ProjectBytes {
                 "it lies outside the project now",
             )
         })?;
-        let mut bytes = Vec::new();
-        open_regular(&real)?
-            .take(MAX_UPLOAD + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
+        Ok(Box::new(open_regular(&real)?))
     }
 }
