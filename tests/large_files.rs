@@ -126,19 +126,26 @@ fn what_heygen_does_not_take_is_told_with_its_words_and_nothing_is_sent() {
 
 #[test]
 fn a_refused_asset_is_forgotten_and_made_anew_once() {
-    let heygen = Heygen::quick();
-    let project = project(&heygen, SIZE);
-    heygen.faults(json!([{"kind": {"reject": {"param": "files.0"}}}]));
-    project.expect(0, &WAIT);
-    assert_eq!((begins(&heygen), puts(&heygen)), (2, 2));
+    for bytes in [8 << 20, SIZE] {
+        let heygen = Heygen::quick();
+        let project = project(&heygen, bytes);
+        heygen.faults(json!([{"kind": {"reject": {"param": "files.0"}}}]));
+        project.expect(0, &WAIT);
+        let [refused, accepted] = files_sent(&heygen).try_into().unwrap();
+        assert_ne!(refused, accepted);
+        assert_eq!(heygen.sessions().len(), 1);
+    }
+}
+
+/// `files` of every submission.
+fn files_sent(heygen: &Heygen) -> Vec<Value> {
     let used = |r: &&Value| r["path"] == "/v3/video-agents" && r["method"] == "POST";
     let requests = heygen.requests();
-    let bodies: Vec<Value> = requests
-        .iter()
-        .filter(used)
-        .map(|r| serde_json::from_str(r["body"].as_str().unwrap()).unwrap())
-        .collect();
-    assert_ne!(bodies[0]["files"], bodies[1]["files"]);
+    let bodies = requests.iter().filter(used).map(|r| {
+        let body: Value = serde_json::from_str(r["body"].as_str().unwrap()).unwrap();
+        body["files"].clone()
+    });
+    bodies.collect()
 }
 
 #[test]
@@ -162,11 +169,11 @@ fn a_file_that_changes_while_it_is_sent_is_never_completed() {
 }
 
 #[test]
-fn an_interrupt_does_not_wait_for_a_long_upload() {
+fn neither_an_interrupt_nor_a_timeout_waits_for_a_long_upload() {
     let heygen = Heygen::quick();
     let project = project(&heygen, SIZE);
     heygen.faults(json!([
-        {"kind": "slow", "ms": 3_600_000, "path_prefix": "/uploads/"},
+        {"kind": "slow", "ms": 3_600_000, "path_prefix": "/uploads/", "times": null},
     ]));
     let child = project.spawn(&WAIT);
     until("the bytes are there", || puts(&heygen) == 1);
@@ -177,8 +184,11 @@ fn an_interrupt_does_not_wait_for_a_long_upload() {
     let ran = Ran::finish(child);
     assert_eq!(ran.code, Some(130), "{ran:?}");
     assert_eq!((completions(&heygen), heygen.sessions().len()), (0, 0));
+    let ran = project.expect(3, &[&WAIT[..], &["--timeout", "1s"]].concat());
+    assert_eq!(ran.summary()["not_started"], 1);
+    heygen.faults(json!([]));
     project.expect(0, &WAIT);
-    assert_eq!((puts(&heygen), heygen.sessions().len()), (2, 1));
+    assert_eq!((completions(&heygen), heygen.sessions().len()), (1, 1));
 }
 
 #[test]

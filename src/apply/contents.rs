@@ -1,5 +1,6 @@
 //! Uploading the files a submission needs, each content once.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,14 @@ pub(super) struct Courier {
     pub(super) gauge: Arc<Gauge>,
     /// Set when nothing more is sent: what takes long is broken off then.
     pub(super) stop: watch::Receiver<bool>,
+}
+
+/// One file to be uploaded.
+pub(super) struct Wanted {
+    pub(super) content: Content,
+    pub(super) media_type: MediaType,
+    /// HeyGen refused the asset it had of it.
+    pub(super) renewed: bool,
 }
 
 /// Why the files of a submission are not at HeyGen.
@@ -75,11 +84,12 @@ pub(super) fn missing(job: &Job, recorded: &Recorded) -> Vec<(Content, MediaType
 }
 
 /// Reads, checks and uploads one content; returns its asset id.
-pub(super) async fn upload(
-    courier: Courier,
-    content: Content,
-    media_type: MediaType,
-) -> Result<String, ContentError> {
+pub(super) async fn upload(courier: Courier, wanted: Wanted) -> Result<String, ContentError> {
+    let Wanted {
+        content,
+        media_type,
+        renewed,
+    } = wanted;
     if content.bytes > MAX_SIMPLE_UPLOAD {
         let mut stop = courier.stop.clone();
         return tokio::select! {
@@ -96,7 +106,17 @@ pub(super) async fn upload(
     if Sha256Hex::of(&read) != sha256 {
         return Err(ContentError::Changed);
     }
-    upload_bytes(&courier.writer, read, media_type, sha256).await
+    let key = match renewed {
+        true => fresh_key(sha256),
+        false => sha256.to_string(),
+    };
+    upload_bytes(&courier.writer, read, media_type, &key).await
+}
+
+/// A key for repeats of one request alone: HeyGen answers a known one as it did before, with an asset
+/// that was refused since, or a URL that has expired.
+pub(super) fn fresh_key(sha256: Sha256Hex) -> String {
+    format!("{sha256}.{:016x}", RandomState::new().hash_one(0_u8))
 }
 
 /// A file that grew meanwhile is not read further than it takes to notice.
@@ -111,15 +131,11 @@ async fn upload_bytes(
     writer: &Writer,
     bytes: Vec<u8>,
     media_type: MediaType,
-    sha256: Sha256Hex,
+    key: &str,
 ) -> Result<String, ContentError> {
-    let key = sha256.to_string();
     let mut patience = Patience::default();
     loop {
-        match writer
-            .upload(bytes.clone(), media_type.as_str(), &key)
-            .await
-        {
+        match writer.upload(bytes.clone(), media_type.as_str(), key).await {
             Ok(asset_id) => return Ok(asset_id),
             Err(error) => patience.after(error).await?,
         }

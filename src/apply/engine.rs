@@ -84,6 +84,8 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub counts: Counts,
+    /// Attempts whose video was completed meanwhile.
+    pub completed: HashSet<AttemptKey>,
     pub end: End,
     /// When there is something to look at or to send again, as far as this run knows.
     pub wake: Option<Instant>,
@@ -95,6 +97,7 @@ impl Outcome {
     pub fn interrupted() -> Self {
         Self {
             counts: Counts::default(),
+            completed: HashSet::new(),
             end: End::Interrupted,
             wake: None,
         }
@@ -136,6 +139,7 @@ pub struct Engine<'a> {
     /// Nothing is looked at any more either.
     pub(super) blind: bool,
     pub(super) counts: Counts,
+    completed: HashSet<AttemptKey>,
     pub(super) wanted: usize,
 }
 
@@ -211,6 +215,7 @@ impl<'a> Engine<'a> {
             halt: None,
             blind: false,
             counts: Counts::default(),
+            completed: HashSet::new(),
             wanted: 0,
         }
     }
@@ -376,6 +381,9 @@ impl<'a> Engine<'a> {
 
     pub(super) fn emit(&mut self, event: Event) {
         self.counts.add(&event);
+        if let Event::Completed(attempt) = &event {
+            self.completed.insert(attempt.key());
+        }
         (self.report)(event);
     }
 
@@ -397,6 +405,7 @@ impl<'a> Engine<'a> {
         self.counts.not_started += self.queue.len() + self.dependents.len();
         Outcome {
             counts: self.counts,
+            completed: self.completed,
             end: self.halt.unwrap_or(End::Done),
             wake,
         }

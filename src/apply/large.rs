@@ -1,7 +1,6 @@
 //! One large file to HeyGen: from the disk to its storage a piece at a time, hashed on the way, and
 //! made an asset only if the bytes were those that were planned with.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +10,7 @@ use std::time::Duration;
 use futures_util::stream;
 use tokio::sync::mpsc;
 
-use super::contents::{ContentError, Courier, Patience};
+use super::contents::{ContentError, Courier, Patience, fresh_key};
 use crate::heygen::{LargeFile, PutError, Ticket, put};
 use crate::manifest::Content;
 use crate::video::{MediaType, Sha256Hasher, Sha256Hex};
@@ -67,7 +66,7 @@ pub(super) async fn upload(
     loop {
         let current = match ticket.take().filter(Ticket::is_fresh) {
             Some(ticket) => ticket,
-            None => begin(courier, &file).await?,
+            None => begin(courier, &file, &fresh_key(content.sha256)).await?,
         };
         match send(courier, content, &current, &meter).await? {
             Ok(()) => return complete(courier, &current, &file).await,
@@ -81,13 +80,10 @@ pub(super) async fn upload(
     }
 }
 
-/// The key is for repeats of this one question: an older answer would have an older URL, or an asset
-/// that was refused.
-async fn begin(courier: &Courier, file: &LargeFile) -> Result<Ticket, ContentError> {
-    let key = format!("{}.{:016x}", file.sha256, RandomState::new().hash_one(0_u8));
+async fn begin(courier: &Courier, file: &LargeFile, key: &str) -> Result<Ticket, ContentError> {
     let mut patience = Patience::default();
     loop {
-        match courier.writer.begin_upload(file, &key).await {
+        match courier.writer.begin_upload(file, key).await {
             Ok(ticket) => return Ok(ticket),
             Err(error) => patience.after(error).await?,
         }

@@ -1,11 +1,10 @@
 //! The files of a job, one after the other: each is recorded as soon as HeyGen has it.
 
-use super::contents::{ContentError, missing, upload};
+use super::contents::{ContentError, Wanted, missing, upload};
 use super::engine::{Done, Engine};
 use super::job::Job;
-use crate::manifest::Content;
 use crate::state::{Asset, Entry, StateError};
-use crate::video::{MediaType, Sha256Hex};
+use crate::video::Sha256Hex;
 
 impl Engine<'_> {
     /// Uploads the next file that HeyGen does not have; submits when there is none.
@@ -13,19 +12,24 @@ impl Engine<'_> {
         let missing = missing(&job, self.ledger.recorded());
         match missing.into_iter().next() {
             Some((content, media_type)) => {
-                self.upload(job, content, media_type);
+                let wanted = Wanted {
+                    content,
+                    media_type,
+                    renewed: job.assets_renewed,
+                };
+                self.upload(job, wanted);
                 Ok(())
             }
             None => self.submit(job),
         }
     }
 
-    fn upload(&mut self, job: Job, content: Content, media_type: MediaType) {
+    fn upload(&mut self, job: Job, wanted: Wanted) {
         self.uploading += 1;
         let courier = self.courier.clone();
         self.requests.spawn(async move {
-            let sha256 = content.sha256;
-            let uploaded = upload(courier, content, media_type).await;
+            let sha256 = wanted.content.sha256;
+            let uploaded = upload(courier, wanted).await;
             Done::Uploaded(Box::new(job), sha256, uploaded)
         });
     }

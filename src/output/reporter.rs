@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::record::ways_out;
-use super::{Paint, escape, short_duration};
+use super::{Paint, Spent, escape, short_duration};
 use crate::apply::{Counts, Event, Progress};
 use crate::state::{Attempt, Phase};
 
@@ -62,15 +62,15 @@ impl Reporter {
         }
     }
 
-    pub fn finish(&mut self, counts: &Counts) -> io::Result<()> {
+    pub fn finish(&mut self, counts: &Counts, spent: &Spent) -> io::Result<()> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        let line = match self.json {
-            true => summary_json(counts).to_string(),
-            false => summary_text(counts),
-        };
-        if !line.is_empty() {
+        if self.json {
+            self.line(&summary_json(counts, spent).to_string());
+            return self.result();
+        }
+        for line in [summary_text(counts), spent.text()].into_iter().flatten() {
             self.line(&line);
         }
         self.result()
@@ -344,13 +344,14 @@ fn with(mut line: Value, field: &str, value: Value) -> Value {
     line
 }
 
-fn summary_json(counts: &Counts) -> Value {
+fn summary_json(counts: &Counts, spent: &Spent) -> Value {
     let mut value = json!(counts);
     value["type"] = json!("summary");
+    spent.add_to(&mut value);
     value
 }
 
-fn summary_text(c: &Counts) -> String {
+fn summary_text(c: &Counts) -> Option<String> {
     let parts: Vec<_> = [
         (c.submitted, "submitted"),
         (c.reused, "reused"),
@@ -367,8 +368,5 @@ fn summary_text(c: &Counts) -> String {
     .filter(|(n, _)| *n > 0)
     .map(|(n, what)| format!("{n} {what}"))
     .collect();
-    match parts.is_empty() {
-        true => String::new(),
-        false => format!("Applied: {}.", parts.join(", ")),
-    }
+    (!parts.is_empty()).then(|| format!("Applied: {}.", parts.join(", ")))
 }
