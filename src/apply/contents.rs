@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::gauge::Gauge;
 use super::job::Job;
-use super::large::{self, Gauge};
+use super::large;
 use crate::heygen::{ApiError, MAX_SIMPLE_UPLOAD, UploadError, Writer};
 use crate::manifest::Content;
 use crate::state::Recorded;

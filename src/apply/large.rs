@@ -3,7 +3,6 @@
 
 use std::io::{self, Read};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 
 use super::contents::{ContentError, Courier, Patience, fresh_key};
+use super::gauge::Meter;
 use crate::heygen::{LargeFile, PutError, Ticket, put};
 use crate::manifest::Content;
 use crate::video::{MediaType, Sha256Hasher, Sha256Hex};
@@ -20,20 +20,6 @@ const PIECE: u64 = 256 << 10;
 const WAITING: usize = 2;
 /// An upload that moves nothing for so long, or is not answered, is broken off.
 const STALLED: Duration = Duration::from_secs(60);
-
-/// How far the uploads of a run are, all together.
-#[derive(Debug, Default)]
-pub(super) struct Gauge {
-    sent: AtomicU64,
-    total: AtomicU64,
-}
-
-/// The share of one upload in the gauge.
-struct Meter {
-    gauge: Arc<Gauge>,
-    bytes: u64,
-    sent: AtomicU64,
-}
 
 /// One PUT under way. Nothing is sent after it is gone.
 struct Sending {
@@ -125,7 +111,7 @@ async fn send(
     });
     let body = reqwest::Body::wrap_stream(sent(read, Arc::downgrade(&sending)));
     let put = put(ticket, content.bytes, body);
-    let put = unless_stalled(put, || meter.sent.load(Ordering::Relaxed)).await;
+    let put = unless_stalled(put, || meter.sent()).await;
     match sending.found.get() {
         Some(Found::Changed) => Err(ContentError::Changed),
         Some(Found::Unreadable(error)) => Err(ContentError::Unreadable(error.clone())),
@@ -231,44 +217,10 @@ async fn unless_stalled(
     }
 }
 
-impl Gauge {
-    /// Bytes sent of how many, while something is being uploaded.
-    pub(super) fn read(&self) -> Option<(u64, u64)> {
-        let total = self.total.load(Ordering::Relaxed);
-        (total > 0).then(|| (self.sent.load(Ordering::Relaxed).min(total), total))
-    }
-}
-
-impl Meter {
-    fn new(gauge: &Arc<Gauge>, bytes: u64) -> Self {
-        gauge.total.fetch_add(bytes, Ordering::Relaxed);
-        Self {
-            gauge: Arc::clone(gauge),
-            bytes,
-            sent: AtomicU64::new(0),
-        }
-    }
-
-    fn add(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
-        self.gauge.sent.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn restart(&self) {
-        let sent = self.sent.swap(0, Ordering::Relaxed);
-        self.gauge.sent.fetch_sub(sent, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        self.restart();
-        self.gauge.total.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
     use crate::manifest::ContentSource;
 
@@ -330,19 +282,5 @@ mod tests {
         );
         let stuck = unless_stalled(std::future::pending(), || 7).await;
         assert!(matches!(stuck, Err(PutError::Passing(_))), "{stuck:?}");
-    }
-
-    #[test]
-    fn the_gauge_shows_what_is_under_way() {
-        let gauge = Arc::new(Gauge::default());
-        assert_eq!(gauge.read(), None);
-        let (one, two) = (Meter::new(&gauge, 10), Meter::new(&gauge, 5));
-        one.add(4);
-        two.add(5);
-        assert_eq!(gauge.read(), Some((9, 15)));
-        one.restart();
-        assert_eq!(gauge.read(), Some((5, 15)));
-        drop((one, two));
-        assert_eq!(gauge.read(), None);
     }
 }

@@ -8,6 +8,7 @@ mod caution;
 mod contents;
 mod engine;
 mod event;
+mod gauge;
 mod handle;
 mod job;
 mod large;

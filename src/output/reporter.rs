@@ -370,3 +370,23 @@ fn summary_text(c: &Counts) -> Option<String> {
     .collect();
     (!parts.is_empty()).then(|| format!("Applied: {}.", parts.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_shows_how_much_of_a_large_file_is_sent() {
+        let progress = Progress {
+            wanted: 2,
+            accepted: 1,
+            sending: 1,
+            upload: Some((254_900_000, 419_430_400)),
+            ..Progress::default()
+        };
+        assert_eq!(
+            progress_text(&progress),
+            "1 of 2 submitted, uploading 254 of 419 MB, 1 sending"
+        );
+    }
+}

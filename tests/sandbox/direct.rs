@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::client::{AGENTS, Got, Sand, send, slow, text};
 
-const BEGIN: &str = "/v3/assets/direct-uploads";
+pub const BEGIN: &str = "/v3/assets/direct-uploads";
 const SIZE: usize = 32_000_001;
 
 /// A film of just over 32 MB, to its signature.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::client::{AGENTS, Got, PNG, Sand, quick, send, slow, text};
-use crate::direct::{described, film, put};
+use crate::direct::{BEGIN, described, film, put};
 use crate::openapi::Api;
 
 /// Bytes of a PNG, to its signature.
@@ -128,11 +128,10 @@ async fn every_answer_is_one_the_document_describes() {
 
 async fn judge_direct_upload(judge: &mut Judge, sand: &Sand) {
     let film = film();
-    let begin = "/v3/assets/direct-uploads";
-    judge.ask(sand, "POST", begin, Some(&json!({}))).await;
+    judge.ask(sand, "POST", BEGIN, Some(&json!({}))).await;
     let right = described(&film);
-    assert_eq!(judge.api.validate_request("POST", begin, &right), [""; 0]);
-    let begun = judge.ask(sand, "POST", begin, Some(&right)).await.data();
+    assert_eq!(judge.api.validate_request("POST", BEGIN, &right), [""; 0]);
+    let begun = judge.ask(sand, "POST", BEGIN, Some(&right)).await.data();
     let complete = format!("/v3/assets/{}/complete", text(&begun["asset_id"]));
     assert_eq!(send(put(sand, &begun, &film)).await.status, 200);
     let done = json!({"checksum_sha256": right["checksum_sha256"]});
