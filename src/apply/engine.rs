@@ -259,7 +259,6 @@ impl<'a> Engine<'a> {
             tokio::select! {
                 changed = self.stop.changed() => {
                     if changed.is_err() || *self.stop.borrow() > 1 {
-                        self.halted.send_replace(true);
                         self.halt = Some(End::Interrupted);
                         self.tell_unsettled();
                         return Ok(());
