@@ -204,3 +204,30 @@ fn a_label_cannot_drive_the_terminal_and_a_broken_manifest_is_told() {
     assert_eq!(told["errors"][0]["path"], "videos/b.yaml");
     assert_eq!(told["total"]["videos"], 1);
 }
+
+#[test]
+fn a_video_of_unknown_length_is_told_and_not_guessed() {
+    let heygen = Heygen::quick();
+    let first = project(&heygen);
+    first.wishes(2);
+    first.expect(0, &WAIT);
+    let export = first.expect(0, &["state", "export"]).stdout;
+    let project = project(&heygen);
+    project.wishes(2);
+    project.write(
+        "backup.jsonl",
+        export.replacen("\"duration_s\":5.0,", "", 1),
+    );
+    let file = project.path("backup.jsonl");
+    let import = ["state", "import", file.to_str().unwrap(), "--auto-approve"];
+    project.expect(0, &import);
+    let told = cost(&project, &[]);
+    let mut expected = sum(2, 5.0, 0.5);
+    expected["without_length"] = json!(1);
+    assert_eq!(told["total"], expected);
+    let ran = project.expect(0, &["status"]);
+    assert_eq!(
+        last_line(&ran),
+        "2 videos, 2 completed; 5 s made, $0.50 in all (1 video without known length)"
+    );
+}
