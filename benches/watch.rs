@@ -277,7 +277,27 @@ impl Bench {
         tokio_sleep(&self.runtime, 3_000);
     }
 
-    /// Edits, renames, removals and webhooks without end; what it holds is told at intervals.
+    /// Each of the ways in which a server fails, one after the other.
+    fn break_something(&self, nth: usize) {
+        let rules = [
+            json!({"kind": "drop_after"}),
+            json!({"kind": "rate_limit", "retry_after": 1}),
+            json!({"kind": {"status_after": {"status": 500}}}),
+            json!({"kind": "drop_before", "method": "GET", "path_prefix": "/v3"}),
+            json!({"kind": "fail_render"}),
+            json!({"kind": "not_json", "method": "GET", "path_prefix": "/v3"}),
+            json!({"kind": "drop_before"}),
+        ];
+        let sent = self
+            .client
+            .post(format!("{}/_sandbox/faults", self.url))
+            .json(&json!([rules[nth % rules.len()]]))
+            .send();
+        let answer = self.runtime.block_on(sent).expect("answers");
+        assert!(answer.status().is_success(), "a rule is refused");
+    }
+
+    /// Edits, renames, removals, faults and webhooks without end; what it holds is told at intervals.
     fn soak(&self, watch: &Child, length: Duration) {
         let url = format!(
             "http://{}/webhooks/heygen",
@@ -293,6 +313,9 @@ impl Bench {
                 let folder = self.root().join("videos/f000");
                 let (from, to) = (folder.join("v00001.yaml"), folder.join("moved.yaml"));
                 let _ = fs::rename(&from, &to).or_else(|_| fs::rename(&to, &from));
+            }
+            if edits % 20 == 0 {
+                self.break_something(edits / 20);
             }
             self.runtime.block_on(bad(&self.client, &url, edits));
             edits += 1;

@@ -223,6 +223,8 @@ fn without_a_terminal_apply_needs_approval() {
     project.wishes(1);
     let ran = project.expect(64, &["apply"]);
     assert!(ran.stderr.contains("--auto-approve"), "{ran:#?}");
+    // What would be done can be read all the same.
+    assert!(ran.stdout.contains("Plan: 1 to create"), "{ran:#?}");
     assert_eq!(heygen.requests().len(), 0);
 }
 

@@ -100,7 +100,10 @@ fn several_candidates_are_left_to_a_person_who_is_told_how_to_decide() {
     let candidates = unknown.unwrap()["candidates"].clone();
     assert_eq!(candidates.as_array().unwrap().len(), 2);
     let text = project.run(&["plan"]).stdout;
-    assert!(text.contains("state settle video-00 --adopt"), "{text}");
+    assert!(
+        text.contains("`reconcile state settle video-00` shows"),
+        "{text}"
+    );
     assert_eq!(posts(&heygen), 1);
 }
 
@@ -312,94 +315,4 @@ fn an_event_overrules_an_adoption_by_prompt() {
     assert_eq!(project.status()[0]["phase"], "completed");
     assert_eq!(project.status()[0]["session_id"], ours);
     assert_eq!(posts(&heygen), 1);
-}
-
-/// An attempt that stays undecided between a session of ours and somebody else's.
-fn undecided() -> (Heygen, Project) {
-    let heygen = slow();
-    let project = Project::new(Some(&heygen));
-    project.wishes(1);
-    heygen.faults(json!([{"kind": "drop_after"}, {"kind": "foreign_session"}]));
-    project.expect(1, &APPLY);
-    (heygen, project)
-}
-
-fn decide(project: &Project, arguments: &[&str]) -> Ran {
-    let command = [
-        "state",
-        "settle",
-        "video-00",
-        "--auto-approve",
-        "--format",
-        "json",
-    ];
-    project.run(&[&command[..], arguments].concat())
-}
-
-#[test]
-fn a_person_says_which_session_it_is() {
-    let (heygen, project) = undecided();
-    let text = project.run(&["apply", "--auto-approve"]).stdout;
-    let ours = ours(&heygen)[0]["session_id"].as_str().unwrap().to_owned();
-    let printed = format!("reconcile state settle video-00 --adopt {ours}");
-    assert!(text.contains(&printed), "{text}");
-    let ran = decide(&project, &["--adopt", &ours]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert!(ran.stdout.contains(r#""adopted_by":"person""#), "{ran:#?}");
-    assert_eq!(project.actions(), [""; 0]);
-    assert_eq!(project.status()[0]["session_id"], json!(ours));
-    assert_eq!(posts(&heygen), 1);
-    let again = decide(&project, &["--not-sent"]);
-    assert_eq!(again.code, Some(64), "{again:#?}");
-}
-
-#[test]
-fn a_person_says_that_it_was_never_sent() {
-    let (heygen, project) = undecided();
-    let ran = decide(&project, &["--not-sent"]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert!(ran.stderr.contains("pays for it twice"), "{ran:#?}");
-    project.expect(0, &APPLY);
-    assert_eq!(
-        (posts(&heygen), project.status()[0]["attempt"].clone()),
-        (2, json!(1))
-    );
-}
-
-#[test]
-fn a_wrong_decision_is_refused_and_changes_nothing() {
-    let (heygen, project) = undecided();
-    project.wish("other", "Other words.");
-    heygen.faults(json!([]));
-    project.expect(1, &APPLY);
-    let other = project.status()[0]["session_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let (_, made) = heygen.send(
-        "POST",
-        "/v3/video-agents",
-        Some("k"),
-        Some(json!({"prompt": "Mine."})),
-    );
-    let foreign = made["data"]["session_id"].as_str().unwrap();
-    for (arguments, says) in [
-        (&["--adopt", &other][..], "is that of other"),
-        (&["--adopt", "sess_nobody"], "has no session"),
-        (&["--adopt", foreign], "prompt is another"),
-        (&["--adopt", "a b"], "no id of a session"),
-        (&["--adopt", "x", "--not-sent"], "cannot be used with"),
-        (&[], "required"),
-    ] {
-        let ran = decide(&project, arguments);
-        assert!(matches!(ran.code, Some(1 | 64)), "{ran:#?}");
-        assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
-    }
-    let unknown = project.run(&["state", "settle", "nobody", "--not-sent", "--auto-approve"]);
-    assert!(
-        unknown.stderr.contains("these are: video-00"),
-        "{unknown:#?}"
-    );
-    project.expect(64, &["state", "settle", "video-00", "--not-sent"]);
-    assert_eq!(project.status()[1]["phase"], "unknown");
 }

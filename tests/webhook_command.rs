@@ -103,6 +103,23 @@ fn a_lost_answer_registers_once_and_the_secret_is_had_after_all() {
     assert!(secret(&project).starts_with("whsec_"));
 }
 
+/// A 500 may have had its effect, as a lost connection may.
+#[test]
+fn an_error_after_the_effect_registers_once() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    heygen.faults(json!([{
+        "kind": {"status_after": {"status": 500}}, "method": "POST", "path_prefix": "/v3/webhooks",
+    }]));
+    let failed = project.expect(1, &["webhook", "register", URL]);
+    assert!(
+        failed.stderr.contains("run the same command again"),
+        "{failed:#?}"
+    );
+    project.expect(0, &["webhook", "register", URL]);
+    assert_eq!(endpoints(&heygen).len(), 1);
+}
+
 #[test]
 fn another_registration_keeps_the_secret_before_it() {
     let heygen = Heygen::quick();

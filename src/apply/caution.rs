@@ -90,6 +90,13 @@ impl Caution {
         }
     }
 
+    /// Another run goes on with this. A read that was under way then ended with that run.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        if let Mode::Reading { failed } = self.mode {
+            self.mode = Mode::Waiting { at: now, failed };
+        }
+    }
+
     /// When a read is due.
     pub(super) fn read_due(&self) -> Option<Instant> {
         match self.mode {
@@ -184,5 +191,20 @@ mod tests {
             })
             .collect();
         assert_eq!(steps.last(), Some(&Step::GiveUp), "{steps:?}");
+    }
+
+    #[test]
+    fn a_read_that_was_broken_off_is_made_again() {
+        let now = Instant::now();
+        let mut caution = Caution::default();
+        (0..3).for_each(|_| {
+            caution.unknown(now);
+        });
+        assert!(caution.take_read(now + LONGEST_WAIT));
+        caution.begin_again(now);
+        assert!(caution.take_read(now));
+        caution.read_succeeded();
+        caution.begin_again(now);
+        assert!(caution.allows(0) && !caution.allows(1));
     }
 }

@@ -185,6 +185,7 @@ impl<'a> Engine<'a> {
     #[must_use]
     pub fn new(parts: Parts<'a>) -> Self {
         let (halted, stop) = watch::channel(false);
+        parts.pace.caution.begin_again(Instant::now());
         Self {
             pace: parts.pace,
             ledger: parts.ledger,

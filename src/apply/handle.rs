@@ -1,4 +1,4 @@
-//! Taking in what came back: answers to submissions, uploads, looks.
+//! Taking in what came back: answers to submissions, and uploads.
 
 use std::time::Duration;
 
@@ -6,12 +6,11 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::caution::Step;
-use super::engine::{Cause, Done, End, Engine, Looked, Until};
+use super::engine::{Cause, Done, End, Engine, Until};
 use super::event::Event;
 use super::job::Job;
-use crate::follow::{Coarse, Seen, observe};
 use crate::heygen::{Answer, ApiError, ReadError};
-use crate::state::{Attempt, AttemptKey, Entry, Failure, Phase, StateError};
+use crate::state::{Attempt, Entry, Failure, Phase, StateError};
 use crate::video::{Name, VideoHash};
 
 /// Connections that fail in a row before the run gives up.
@@ -20,8 +19,6 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// Whatever HeyGen says: `Retry-After: 0` for ever must not become a loop.
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
-/// Reads that fail in a row before a person is told; one or two happen.
-const QUIET_FAILURES: u32 = 2;
 
 impl Engine<'_> {
     pub(super) fn take_back(&mut self, done: Result<Done, JoinError>) -> Result<(), StateError> {
@@ -41,7 +38,7 @@ impl Engine<'_> {
     }
 
     /// A task of our own panicked. One that was told to end is as it should be.
-    fn broke_off(&mut self, error: &JoinError) {
+    pub(super) fn broke_off(&mut self, error: &JoinError) {
         if error.is_cancelled() {
             return;
         }
@@ -186,12 +183,6 @@ impl Engine<'_> {
         self.stop_sending(Cause::Refused(error.status), text);
     }
 
-    /// What refuses to be read will not be learned by looking again.
-    fn reads_refused(&mut self, error: &ApiError) {
-        self.refused(error);
-        self.halt_all(End::Done);
-    }
-
     fn rejected(
         &mut self,
         mut job: Job,
@@ -254,7 +245,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn take_care(&mut self, step: Step, reason: &str) {
+    pub(super) fn take_care(&mut self, step: Step, reason: &str) {
         match step {
             Step::GoOn => {}
             Step::Pause(wait) => {
@@ -270,134 +261,6 @@ impl Engine<'_> {
                 self.error(None, None, "too_many_unknown", text.clone());
                 self.stop_sending(Cause::Unknown, text);
             }
-        }
-    }
-
-    fn alive(&mut self, answer: Result<(), ReadError>) {
-        match answer {
-            Ok(()) => self.pace.caution.read_succeeded(),
-            Err(ReadError::Api(api, _)) if matches!(api.status, 401..=403) => {
-                self.reads_refused(&api);
-            }
-            Err(error) => {
-                let step = self.pace.caution.read_failed(Instant::now());
-                self.take_care(step, &error.to_string());
-            }
-        }
-    }
-
-    pub(super) fn take_look(
-        &mut self,
-        looked: Result<Looked, JoinError>,
-    ) -> Result<(), StateError> {
-        match looked {
-            Ok(Looked::One(key, Ok(seen))) => self.seen(key, &seen),
-            Ok(Looked::One(key, Err(error))) => {
-                self.pace.schedule.still_running(key, None, Instant::now());
-                self.read_failed(&error);
-                Ok(())
-            }
-            Ok(Looked::Batch(batch, seen)) => {
-                self.seen_batch(batch, seen);
-                Ok(())
-            }
-            Ok(Looked::ForAnswers(look)) => self.take_answers(*look),
-            Ok(Looked::Confirmed(key, confirmation)) => self.confirmed(key, confirmation),
-            Ok(Looked::Alive(answer)) => {
-                self.alive(answer);
-                Ok(())
-            }
-            Err(error) => {
-                self.broke_off(&error);
-                Ok(())
-            }
-        }
-    }
-
-    fn seen_batch(
-        &mut self,
-        batch: Vec<(AttemptKey, String)>,
-        seen: Result<Vec<(String, Coarse)>, ReadError>,
-    ) {
-        let now = Instant::now();
-        let seen = match seen {
-            Ok(seen) => seen,
-            Err(error) => {
-                for (key, _) in batch {
-                    self.pace.schedule.still_running(key, None, now);
-                }
-                return self.read_failed(&error);
-            }
-        };
-        self.pace.schedule.read_succeeded();
-        let changed: std::collections::HashSet<_> = seen
-            .into_iter()
-            .filter(|(_, coarse)| *coarse == Coarse::Changed)
-            .map(|(id, _)| id)
-            .collect();
-        for (key, video_id) in batch {
-            if changed.contains(&video_id) {
-                self.look_at_video(key, video_id);
-            } else {
-                self.pace.schedule.still_running(key, None, now);
-            }
-        }
-    }
-
-    fn seen(&mut self, key: AttemptKey, seen: &Seen) -> Result<(), StateError> {
-        self.pace.schedule.read_succeeded();
-        let recorded = self.ledger.recorded();
-        let Some(attempt) = recorded.attempt(&key) else {
-            return Ok(());
-        };
-        let next = observe(attempt, seen, (self.clock)());
-        let now = Instant::now();
-        let Some(next) = next else {
-            self.pace.schedule.still_running(key, None, now);
-            return Ok(());
-        };
-        self.record(next.clone())?;
-        if next.phase.is_unfinished() {
-            self.pace.schedule.still_running(key, next.video_id, now);
-            return Ok(());
-        }
-        self.pace.schedule.ended(key, now);
-        match self.ask_whether_right(&next)? {
-            true => Ok(()),
-            false => {
-                self.ended(next);
-                Ok(())
-            }
-        }
-    }
-
-    pub(super) fn ended(&mut self, attempt: Attempt) {
-        self.awaited.remove(&attempt.key());
-        self.emit(match attempt.phase {
-            Phase::Completed => Event::Completed(attempt),
-            Phase::Gone => Event::Gone(attempt),
-            _ => Event::Failed(attempt),
-        });
-    }
-
-    pub(super) fn read_failed(&mut self, error: &ReadError) {
-        if let ReadError::Api(api, _) = error
-            && error.refuses_all()
-        {
-            return self.reads_refused(api);
-        }
-        let wait = self
-            .pace
-            .schedule
-            .read_failed(error.retry_after(), Instant::now());
-        tracing::debug!(%error, ?wait, "a read failed");
-        if self.pace.schedule.failures() > QUIET_FAILURES {
-            let reason = format!("HeyGen can't be asked how the videos are: {error}");
-            self.emit(Event::Paused {
-                reason,
-                wait,
-                rate_limited: false,
-            });
         }
     }
 }

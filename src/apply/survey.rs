@@ -33,23 +33,31 @@ pub fn check_account(
     me: &Me,
     now: Timestamp,
 ) -> Result<Result<(), AccountError>, StateError> {
-    let Some(account) = &ledger.recorded().account else {
-        return begin(ledger, base, me, now).map(Ok);
+    match ledger.recorded().account {
+        None => begin(ledger, base, me, now).map(Ok),
+        Some(_) => Ok(check_owner(ledger.recorded(), base, me)),
+    }
+}
+
+/// Refuses another account or base than the state's.
+pub fn check_owner(recorded: &Recorded, base: &str, me: &Me) -> Result<(), AccountError> {
+    let Some(account) = &recorded.account else {
+        return Ok(());
     };
     if account.base_url != base {
-        return Ok(Err(AccountError::OtherBase {
+        return Err(AccountError::OtherBase {
             recorded: account.base_url.clone(),
             given: base.to_owned(),
-        }));
+        });
     }
     let username: String = me.username.chars().take(200).collect();
-    if account.username != username {
-        return Ok(Err(AccountError::OtherAccount {
+    match account.username == username {
+        true => Ok(()),
+        false => Err(AccountError::OtherAccount {
             recorded: account.username.clone(),
             given: username,
-        }));
+        }),
     }
-    Ok(Ok(()))
 }
 
 /// A new state is somebody's from here on, and knows nothing of what was before.

@@ -1,6 +1,6 @@
 //! The whole text of the wishes a plan is about: to explain it, and to submit it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::manifest::{Manifest, Problem};
@@ -36,6 +36,12 @@ impl Specs for Texts {
 }
 
 impl Texts {
+    /// What is not to be submitted, whichever name wishes for it.
+    pub fn leave_out(&mut self, hashes: &HashSet<VideoHash>) {
+        self.wished
+            .retain(|_, manifest| !hashes.contains(&manifest.hash));
+    }
+
     /// Collects the wishes of every action that has one, and what was submitted before, as `spec`
     /// tells it.
     ///

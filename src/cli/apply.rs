@@ -1,5 +1,6 @@
 //! `reconcile apply`: shows the plan, asks, and does it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,19 +26,17 @@ use crate::apply::{
     spec_from, survey,
 };
 use crate::heygen::{Me, Writer};
-use crate::output::{Reporter, Spent};
+use crate::output::{Reporter, Spent, count};
 use crate::plan::{self, Action, Kind, Options, Plan};
 use crate::project::{Desired, ProjectBytes, Settings};
 use crate::settle::{Delays, HeygenClock};
-use crate::state::{Ledger, Phase, ReadState, Recorded, open_reader};
+use crate::state::{Attempt, Ledger, Phase, ReadState, Recorded, open_reader};
+use crate::video::VideoHash;
 
 const REHEARSAL_POLL: Duration = Duration::from_millis(500);
 
 pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError> {
     context.refuse_github()?;
-    if !args.auto_approve && !approve::can_ask(context) {
-        return Err(approve::nobody_to_ask("apply"));
-    }
     let command = Apply::prepare(context, args)?;
     command.refresh()?;
     match args.auto_approve {
@@ -60,6 +59,8 @@ pub(super) struct Ready {
     pub(super) options: Options,
     pub(super) plan: Plan,
     pub(super) texts: Texts,
+    /// What is settled and, beyond the limits of one run, not sent again.
+    only_settled: HashSet<VideoHash>,
 }
 
 /// What is known of HeyGen before the first request that may cost.
@@ -100,9 +101,9 @@ impl<'a> Apply<'a> {
     fn without_asking(&self) -> Result<Exit, CliError> {
         let desired = self.desired()?;
         let mut ledger = self.open()?;
-        let ready = self.plan(desired, ledger.recorded(), |hash| ledger.spec(hash))?;
+        let mut ready = self.plan(desired, ledger.recorded(), |hash| ledger.spec(hash))?;
         self.show(&ready)?;
-        self.check_budget(&ready.plan)?;
+        self.check_budget(&mut ready)?;
         self.execute(&mut ledger, ready)
     }
 
@@ -111,9 +112,12 @@ impl<'a> Apply<'a> {
         let reader = open_reader(&self.state_dir)?;
         let recorded = reader.load()?;
         let spec = spec_from(&reader);
-        let shown = self.plan(self.desired()?, &recorded, spec)?;
+        let mut shown = self.plan(self.desired()?, &recorded, spec)?;
         self.show(&shown)?;
-        self.check_budget(&shown.plan)?;
+        if !approve::can_ask(self.context) {
+            return Err(approve::nobody_to_ask("apply"));
+        }
+        self.check_budget(&mut shown)?;
         if shown.plan.is_empty() && !self.has_to_follow(&recorded) {
             return Ok(self.exit(&recorded, &shown, None));
         }
@@ -124,13 +128,15 @@ impl<'a> Apply<'a> {
             return Ok(Exit::Failed);
         }
         let mut ledger = self.open()?;
-        let ready = self.plan(self.desired()?, ledger.recorded(), |hash| ledger.spec(hash))?;
+        let mut ready = self.plan(self.desired()?, ledger.recorded(), |hash| ledger.spec(hash))?;
         if ready.plan != shown.plan {
             return Err(
                 CliError::new("the plan changed since it was shown; nothing was done")
                     .hint("run apply again to see the new plan"),
             );
         }
+        ready.only_settled.clone_from(&shown.only_settled);
+        ready.texts.leave_out(&ready.only_settled);
         self.execute(&mut ledger, ready)
     }
 
@@ -153,9 +159,7 @@ impl<'a> Apply<'a> {
         &self,
         mut desired: Desired,
         recorded: &Recorded,
-        spec: impl Fn(
-            &crate::video::VideoHash,
-        ) -> Result<Option<crate::video::Spec>, crate::state::StateError>,
+        spec: impl Fn(&VideoHash) -> Result<Option<crate::video::Spec>, crate::state::StateError>,
     ) -> Result<Ready, CliError> {
         let args = &self.args.planning;
         let options = planning::options(args, &self.settings, &desired, recorded)?;
@@ -168,6 +172,7 @@ impl<'a> Apply<'a> {
             options,
             plan,
             texts,
+            only_settled: HashSet::new(),
         })
     }
 
@@ -185,12 +190,22 @@ impl<'a> Apply<'a> {
         )
     }
 
-    fn check_budget(&self, plan: &Plan) -> Result<(), CliError> {
-        let max = self.args.max_submissions;
-        match planning::over_budget(plan, &self.settings, max) {
-            Some(over) => Err(over),
-            None => Ok(()),
+    /// Refuses what is too much for certain; what only may be is settled and not sent again.
+    fn check_budget(&self, ready: &mut Ready) -> Result<(), CliError> {
+        let budget = planning::budget(&self.settings, self.args.max_submissions);
+        if let Some(over) = budget.over(&ready.plan) {
+            return Err(planning::over_budget(over));
         }
+        ready.only_settled = budget.only_settled(&ready.plan);
+        ready.texts.leave_out(&ready.only_settled);
+        if !ready.only_settled.is_empty() {
+            let n = count(ready.only_settled.len(), "attempt is", "attempts are");
+            self.context.say(&format!(
+                "{n} settled and not sent again in this run: the limit is {}",
+                budget.submissions
+            ));
+        }
+        Ok(())
     }
 
     fn has_to_follow(&self, recorded: &Recorded) -> bool {
@@ -353,10 +368,17 @@ impl<'a> Apply<'a> {
         }
         match end {
             End::OutOfTime => Exit::OutOfTime,
-            _ if not_started > 0 => Exit::Failed,
+            _ if not_started > 0 || left_unsent(recorded, ready) => Exit::Failed,
             _ => Exit::Done,
         }
     }
+}
+
+/// HeyGen never took it, and the limits of one run kept it from being sent again.
+fn left_unsent(recorded: &Recorded, ready: &Ready) -> bool {
+    let unsent = |a: &Attempt| a.phase == Phase::NotSent;
+    let mut withheld = ready.only_settled.iter();
+    withheld.any(|hash| recorded.last_attempt(hash).is_some_and(unsent))
 }
 
 /// Something selected is failed, rejected, unknown or blocked now.

@@ -10,10 +10,20 @@ use super::cost::CostArgs;
 use super::state::StateArgs;
 use super::webhook::WebhookArgs;
 
+const WORDS: &str = "\
+Words:
+  manifest  a file that says which video should exist; what it asks for is the wish
+  name      what identifies a video: the manifest's path below videos/, or its `name`
+  hash      the content of a wish; the same content is never paid for twice
+  attempt   one submission of a hash to HeyGen: what is paid for
+  unknown   an attempt whose answer was lost; it is held, and never simply repeated
+  settle    find out at HeyGen what such an attempt came to
+  adopt     take a session that HeyGen has as an attempt's";
+
 /// GitOps for AI videos: YAML manifests say which videos should exist; reconcile shows a plan and
 /// submits to HeyGen exactly what is new or changed, each wish at most once.
 #[derive(Debug, Parser)]
-#[command(name = "reconcile", version, max_term_width = 100)]
+#[command(name = "reconcile", version, max_term_width = 100, after_long_help = WORDS)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -74,7 +84,7 @@ pub(super) enum Command {
     Watch(WatchArgs),
     /// Show every video: phase, age, session, video, page link
     Status(StatusArgs),
-    /// Ask HeyGen how the videos are and record it; never submits
+    /// Ask HeyGen how the videos are and record it; never submits, and leaves what is unknown to apply
     Refresh(RefreshArgs),
     /// Look after the record of what was submitted
     State(StateArgs),
@@ -160,10 +170,12 @@ pub(super) struct ApplyArgs {
     /// Stop what is still being made of content that a new submission supersedes
     #[arg(long)]
     pub(super) stop_superseded: bool,
-    /// Take over sessions that a state which can't vouch for the past finds at HeyGen
+    /// A new, imported or repaired state may not know all that was paid for: take over the sessions
+    /// with the same prompts that HeyGen has, instead of paying for them again (not for what is unknown:
+    /// that is for state settle)
     #[arg(long, conflicts_with = "new_state")]
     pub(super) adopt: bool,
-    /// Pay for new videos although HeyGen has sessions with the same prompts
+    /// Pay for new videos, again if need be, although HeyGen has sessions with the same prompts
     #[arg(long)]
     pub(super) new_state: bool,
 }

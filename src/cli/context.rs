@@ -124,8 +124,7 @@ impl Context {
             );
         }
         let mut settings = project::load_settings(&self.root).map_err(|problems| {
-            self.show_problems(&problems);
-            CliError::new("the settings can't be used")
+            CliError::new("the settings can't be used").with_problems(problems)
         })?;
         if let Some(jobs) = env::var("RECONCILE_MAX_JOBS") {
             settings.max_jobs = jobs.parse().ok().filter(|n| *n > 0).ok_or_else(|| {

@@ -7,6 +7,7 @@ use std::io;
 use super::exit::Exit;
 use crate::apply::AccountError;
 use crate::heygen::{ConnectError, ReadError};
+use crate::manifest::Problem;
 use crate::output::{Paint, escape};
 use crate::state::StateError;
 
@@ -15,6 +16,7 @@ pub(super) struct CliError {
     message: String,
     hints: Vec<String>,
     exit: Exit,
+    problems: Vec<Problem>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -24,6 +26,7 @@ impl CliError {
             message: message.into(),
             hints: Vec::new(),
             exit: Exit::Failed,
+            problems: Vec::new(),
             source: None,
         }
     }
@@ -43,6 +46,16 @@ impl CliError {
     pub(super) fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
+    }
+
+    /// What is wrong with the files it is about, shown before it.
+    pub(super) fn with_problems(mut self, problems: Vec<Problem>) -> Self {
+        self.problems = problems;
+        self
+    }
+
+    pub(super) fn problems(&self) -> &[Problem] {
+        &self.problems
     }
 
     pub(super) fn exit(&self) -> Exit {
@@ -138,13 +151,17 @@ impl From<ConnectError> for CliError {
 
 impl From<ReadError> for CliError {
     fn from(error: ReadError) -> Self {
-        let refused = error.refuses_all();
-        let wrapped = Self::new(format!("HeyGen does not answer as it should: {error}"));
-        if refused {
-            Self::new(format!("HeyGen does not accept the API key: {error}"))
-                .hint("check HEYGEN_API_KEY; keys are made at https://app.heygen.com/settings")
-        } else {
-            wrapped.hint("nothing was sent; try again, or rehearse with --sandbox")
+        match error {
+            error if error.refuses_all() => {
+                Self::new(format!("HeyGen does not accept the API key: {error}"))
+                    .hint("check HEYGEN_API_KEY; keys are made at https://app.heygen.com/settings")
+            }
+            ReadError::Network(why) => Self::new(format!("cannot reach HeyGen at {why}")).hint(
+                "nothing was sent; check the network, HTTPS_PROXY and HEYGEN_API_BASE, then run the \
+                 command again",
+            ),
+            error => Self::new(format!("HeyGen does not answer as it should: {error}"))
+                .hint("nothing was sent; run the command again in a while"),
         }
     }
 }

@@ -87,6 +87,7 @@ fn finish(context: &Context, result: Result<Exit, CliError>) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if error.is_broken_pipe() => Exit::Done.into(),
         Err(error) => {
+            context.show_problems(error.problems());
             eprint!("{}", error.render(context.stderr_paint()));
             error.exit().into()
         }

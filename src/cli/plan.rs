@@ -35,9 +35,9 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> 
     let texts = desired::texts(context, &settings, &mut desired, &plan, spec)?;
     plan::explain(&mut plan, &texts);
     show(context, &plan, &desired, args.planning.full)?;
-    if let Some(over) = planning::over_budget(&plan, &settings, None) {
+    if let Some(over) = planning::budget(&settings, None).over(&plan) {
         context.say(
-            &over
+            &planning::over_budget(over)
                 .render(context.stderr_paint())
                 .replacen("error:", "warning:", 1),
         );

@@ -4,7 +4,8 @@ use super::args::PlanningArgs;
 use super::env;
 use super::error::CliError;
 use super::select;
-use crate::plan::{Options, Plan, Pricing, Retry};
+use crate::output::{count, dollars};
+use crate::plan::{Budget, Options, Over, Plan, Pricing, Retry};
 use crate::project::{Desired, Settings};
 use crate::state::Recorded;
 
@@ -24,11 +25,15 @@ pub(super) fn options(
             max_attempts: settings.retry_max_attempts,
             backoff: settings.retry_backoff,
         },
-        pricing: Pricing {
-            price_per_second: settings.price_per_second,
-            default_duration: settings.default_duration,
-        },
+        pricing: pricing(settings),
     })
+}
+
+pub(super) fn pricing(settings: &Settings) -> Pricing {
+    Pricing {
+        price_per_second: settings.price_per_second,
+        default_duration: settings.default_duration,
+    }
 }
 
 /// A checkout that went wrong looks like a project whose every manifest was removed.
@@ -48,29 +53,28 @@ pub(super) fn check_prune(
     .hint("check that this is the right directory; if they are all to go, add --allow-empty"))
 }
 
-/// Why a plan is over the limits of one run, if it is.
-pub(super) fn over_budget(
-    plan: &Plan,
-    settings: &Settings,
-    max_submissions: Option<usize>,
-) -> Option<CliError> {
-    let submissions = plan.summary().submissions;
-    let limit = max_submissions.unwrap_or(settings.max_submissions);
-    if submissions > limit {
-        let error = CliError::new(format!(
-            "the plan makes {submissions} submissions, the limit of one run is {limit}; nothing was sent"
-        ));
-        return Some(error.hint(format!(
-            "allow them with --max-submissions {submissions}, select some by NAME, \
-             or raise limits.max_submissions in reconcile.yaml"
-        )));
+pub(super) fn budget(settings: &Settings, max_submissions: Option<usize>) -> Budget {
+    Budget {
+        submissions: max_submissions.unwrap_or(settings.max_submissions),
+        cost_usd: settings.max_cost_usd,
     }
-    let limit = settings.max_cost_usd?;
-    (plan.estimate_usd > limit).then(|| {
-        CliError::new(format!(
-            "the plan costs about ${:.2}, the limit of one run is ${limit:.2}; nothing was sent",
-            plan.estimate_usd
+}
+
+pub(super) fn over_budget(over: Over) -> CliError {
+    match over {
+        Over::Submissions { planned, limit } => CliError::new(format!(
+            "the plan makes {}, the limit of one run is {limit}; nothing was sent",
+            count(planned, "submission", "submissions")
         ))
-        .hint("select some by NAME, or raise limits.max_cost_usd in reconcile.yaml")
-    })
+        .hint(format!(
+            "allow them with --max-submissions {planned}, select some by NAME, \
+             or raise limits.max_submissions in reconcile.yaml"
+        )),
+        Over::Cost { planned, limit } => CliError::new(format!(
+            "the plan costs about {}, the limit of one run is {}; nothing was sent",
+            dollars(planned),
+            dollars(limit)
+        ))
+        .hint("select some by NAME, or raise limits.max_cost_usd in reconcile.yaml"),
+    }
 }

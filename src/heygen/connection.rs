@@ -110,6 +110,15 @@ impl Connection {
         format!("{}{path}", self.config.base.as_str())
     }
 
+    /// What kept a request from being answered, and where it went.
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> String {
+        self.redact(format!(
+            "{}: {}",
+            self.config.base.as_str(),
+            describe(error)
+        ))
+    }
+
     /// The key must not come back to people, in whatever text it is echoed.
     pub(super) fn redact(&self, text: String) -> String {
         text.replace(self.config.key.expose_secret(), "***")

@@ -115,7 +115,10 @@ pub async fn put(ticket: &Ticket, bytes: u64, content: Body) -> Result<(), PutEr
         .header(header::CONTENT_LENGTH, bytes)
         .body(content);
     let sent = request.send().await;
-    let response = sent.map_err(|e| PutError::Passing(describe(&e)))?;
+    // Not the whole URL: who has it may write there.
+    let place = ticket.url.origin().ascii_serialization();
+    let unreachable = |e| PutError::Passing(format!("{place}: {}", describe(&e)));
+    let response = sent.map_err(unreachable)?;
     let status = response.status().as_u16();
     let answer = body(response).await.unwrap_or_default();
     judge(status, &String::from_utf8_lossy(&answer))

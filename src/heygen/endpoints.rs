@@ -1,6 +1,6 @@
 //! Webhook endpoints at HeyGen. Nothing here can spend.
 
-use super::connection::{Config, ConnectError, Connection, describe, segment};
+use super::connection::{Config, ConnectError, Connection, segment};
 use super::reader::{Listed, ReadError, decode};
 use super::wire::{Data, Endpoint, NewEndpoint, Page};
 
@@ -51,7 +51,7 @@ impl Endpoints {
         request: reqwest::RequestBuilder,
     ) -> Result<T, ReadError> {
         let sent = request.timeout(self.0.config.read_timeout).send().await;
-        let response = sent.map_err(|e| ReadError::Network(self.0.redact(describe(&e))))?;
+        let response = sent.map_err(|e| ReadError::Network(self.0.unreachable(&e)))?;
         decode(&self.0, response).await
     }
 }

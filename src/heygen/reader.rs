@@ -7,9 +7,7 @@ use reqwest::Response;
 use serde::de::DeserializeOwned;
 
 use super::api_error::ApiError;
-use super::connection::{
-    Config, ConnectError, Connection, body, describe, header, request_id, segment,
-};
+use super::connection::{Config, ConnectError, Connection, body, header, request_id, segment};
 use super::wire::{Data, DeliveredEvent, ListedSession, Page, Session, User, Video, VideoStatus};
 
 /// Most ids `GET /v3/videos/statuses` answers for at once. Source: HeyGen's reference.
@@ -142,7 +140,7 @@ impl Reader {
             .timeout(self.0.config.read_timeout)
             .send()
             .await
-            .map_err(|e| ReadError::Network(self.0.redact(describe(&e))))
+            .map_err(|e| ReadError::Network(self.0.unreachable(&e)))
     }
 }
 

@@ -78,6 +78,8 @@ pub struct Session {
     pub video_id: Option<String>,
     #[serde(default)]
     pub progress: Option<u8>,
+    #[serde(default)]
+    pub title: Option<String>,
     /// Unix seconds.
     #[serde(default)]
     pub created_at: Option<i64>,

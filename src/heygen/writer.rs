@@ -100,7 +100,7 @@ impl Writer {
 
     async fn act(&self, request: reqwest::RequestBuilder) -> Result<(), ReadError> {
         let sent = request.timeout(self.0.config.read_timeout).send().await;
-        let response = sent.map_err(|e| ReadError::Network(self.0.redact(describe(&e))))?;
+        let response = sent.map_err(|e| ReadError::Network(self.0.unreachable(&e)))?;
         let _: serde_json::Value = decode(&self.0, response).await?;
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Writer {
         request: reqwest::RequestBuilder,
     ) -> Result<T, UploadError> {
         let sent = request.send().await;
-        let response = sent.map_err(|e| passing(self.0.redact(describe(&e))))?;
+        let response = sent.map_err(|e| passing(self.0.unreachable(&e)))?;
         let status = response.status().as_u16();
         let retry_after = header(&response, "retry-after")
             .and_then(|text| text.trim().parse().ok())

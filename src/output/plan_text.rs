@@ -33,7 +33,11 @@ fn write_action(out: &mut dyn Write, action: &Action, view: PlanView) -> io::Res
     let paint = view.paint;
     let head = format!("{} {}", action.kind.symbol(), action.kind.as_str());
     let price = action.estimate_usd.map_or_else(String::new, |usd| {
-        paint.dim(format!("  about {}", dollars(usd)))
+        let free_for_now = match action.kind {
+            Kind::Settle => "$0.00, at most ",
+            _ => "",
+        };
+        paint.dim(format!("  {free_for_now}about {}", dollars(usd)))
     });
     let name = paint.bold(escape(action.name.as_str()));
     writeln!(out, "{} {name}{price}", tint(paint, action.kind, head))?;
@@ -154,16 +158,24 @@ fn write_summary(out: &mut dyn Write, plan: &Plan, view: PlanView) -> io::Result
         "{}",
         paint.bold(format!("Plan: {}; {unchanged}.", parts.join(", ")))
     )?;
-    let price = match summary.submissions {
-        0 => "No submission, no cost.".to_owned(),
-        n => format!(
-            "{}, about {} ({}).",
+    writeln!(out, "{}", price(plan, &summary))
+}
+
+/// What is certain, and what there may be beside it: of what is settled, what HeyGen never took.
+fn price(plan: &Plan, summary: &Summary) -> String {
+    let certain = summary.submissions - summary.settle;
+    let most = format!("about {} ({})", dollars(plan.estimate_usd), plan.basis);
+    match (certain, summary.settle) {
+        (0, 0) => "No submission, no cost.".to_owned(),
+        (n, 0) => format!("{}, {most}.", count(n, "submission", "submissions")),
+        (0, m) => format!("No submission for certain; at most {m}, {most}."),
+        (n, m) => format!(
+            "{}, about {}; at most {}, {most}.",
             count(n, "submission", "submissions"),
-            dollars(plan.estimate_usd),
-            plan.basis
+            dollars(plan.certain_usd()),
+            n + m
         ),
-    };
-    writeln!(out, "{price}")
+    }
 }
 
 fn summary_parts(s: &Summary) -> Vec<String> {

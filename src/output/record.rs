@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Paint, escape};
 use crate::plan::canonical_yaml;
-use crate::state::{Attempt, Record};
+use crate::state::{Attempt, Failure, Record};
 use crate::video::Spec;
 
 /// A record and all that belongs to it.
@@ -82,19 +82,19 @@ fn write_attempt(
             (attempt.name != record.name).then(|| attempt.name.to_string()),
         ),
         ("intent", Some(time(attempt.intent_at))),
-        ("by HeyGen", attempt.intent_at_heygen.map(time)),
-        ("answered", attempt.answered_at.map(time)),
+        ("sent", attempt.intent_at_heygen.map(heygen_time)),
+        ("ended", attempt.answered_at.map(request_end)),
         ("session", attempt.session_id.clone()),
         (
             "adopted by",
-            attempt.adopted_by.map(|by| by.as_str().to_owned()),
+            attempt.adopted_by.map(|by| by.in_words().to_owned()),
         ),
         ("video", attempt.video_id.clone()),
-        ("ended", attempt.completed_at.map(time)),
+        ("finished", attempt.completed_at.map(time)),
         ("length", attempt.duration_s.map(|s| format!("{s} s"))),
         ("page", attempt.video_page_url.clone()),
         ("webhook to", attempt.callback_url.clone()),
-        ("why", failure.map(|f| format!("{}: {}", f.code, f.message))),
+        ("why", failure.map(|f| why(attempt, f))),
     ] {
         line_below(out, field, value)?;
     }
@@ -106,12 +106,11 @@ fn write_attempt(
 
 /// What to do about an attempt whose outcome is not known, and what each way costs.
 pub fn ways_out(attempt: &Attempt) -> String {
-    let name = &attempt.name;
-    let sent = time(attempt.intent_at_heygen.unwrap_or(attempt.intent_at));
+    let settle = format!("      reconcile state settle {}", attempt.name);
     let mut text = format!(
-        "    whether HeyGen took it is not known; it is held and not sent again\n    \
-         the next apply looks again; or look at the sessions of that time ({sent}) at \
-         https://app.heygen.com, and decide:\n"
+        "    whether HeyGen took it is not known; it is held, and nothing is sent or paid meanwhile\n    \
+         the next apply asks HeyGen again; to decide it yourself:\n\
+         {settle}  # shows what it could be, changes nothing\n"
     );
     let placeholder = ["SESSION".to_owned()];
     let sessions = match attempt.candidates.as_slice() {
@@ -120,17 +119,29 @@ pub fn ways_out(attempt: &Attempt) -> String {
     };
     for session in sessions {
         let session = escape(session);
-        text += &format!(
-            "      reconcile state settle {name} --adopt {session}  # it is this one: costs nothing\n"
-        );
+        text += &format!("{settle} --adopt {session}  # it is this one: costs nothing\n");
     }
-    text + &format!(
-        "      reconcile state settle {name} --not-sent  # it is none: the next apply pays for it"
-    )
+    text + &format!("{settle} --not-sent  # it is none: the next apply sends it again and pays")
 }
 
 fn time(at: Timestamp) -> String {
     format!("{at:.0}")
+}
+
+fn request_end(at: Timestamp) -> String {
+    format!("{} (the request, not the video)", time(at))
+}
+
+/// Of what is unknown the code is for programs alone.
+fn why(attempt: &Attempt, failure: &Failure) -> String {
+    match attempt.phase.is_unsettled() {
+        true => failure.message.clone(),
+        false => format!("{}: {}", failure.code, failure.message),
+    }
+}
+
+fn heygen_time(at: Timestamp) -> String {
+    format!("{} by HeyGen's clock", time(at))
 }
 
 fn line(out: &mut dyn Write, field: &str, value: Option<String>) -> io::Result<()> {

@@ -265,9 +265,9 @@ fn settled_text(attempt: &Attempt) -> String {
     match (&attempt.session_id, attempt.adopted_by) {
         (Some(session), Some(by)) => {
             format!(
-                "HeyGen took it: session {} (by {})",
+                "HeyGen took it: session {} (told by {})",
                 escape(session),
-                by.as_str()
+                by.in_words()
             )
         }
         _ => "HeyGen never took it".to_owned(),

@@ -148,6 +148,15 @@ fn stays(row: &StatusRow<'_>) -> Option<String> {
 /// What a line alone does not say.
 fn note(row: &StatusRow<'_>, now: Timestamp) -> Option<String> {
     let attempt = row.attempt?;
+    if attempt.phase.is_unsettled() {
+        let why = attempt.failure.as_ref();
+        let why = why.map_or_else(|| "its answer was lost".into(), |f| escape(&f.message));
+        return Some(format!(
+            "held, nothing is sent meanwhile: {why}; `reconcile state settle {}` shows what it could \
+             be, `reconcile apply` asks HeyGen again",
+            attempt.name
+        ));
+    }
     if let Some(failure) = attempt.failure.as_ref() {
         return Some(format!(
             "{}: {}",

@@ -191,6 +191,13 @@ impl Plan {
         summary
     }
 
+    /// Dollars for what is submitted for certain, as estimated.
+    #[must_use]
+    pub fn certain_usd(&self) -> f64 {
+        let certain = self.actions.iter().filter(|a| a.kind.submits());
+        certain.filter_map(|a| a.estimate_usd).sum()
+    }
+
     /// Turns the submissions of these hashes into reuses of the sessions that were found for them.
     pub fn reuse_found(&mut self, sessions: &HashMap<VideoHash, String>) {
         for action in &mut self.actions {

@@ -39,20 +39,20 @@ pub fn plan(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {
     planner.finish()
 }
 
-struct Planner<'a> {
-    desired: &'a Desired,
-    recorded: &'a Recorded,
-    options: &'a Options,
-    lookup: Lookup<'a>,
+pub(super) struct Planner<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) recorded: &'a Recorded,
+    pub(super) options: &'a Options,
+    pub(super) lookup: Lookup<'a>,
     /// Hashes an earlier entry of this plan pays for.
     claimed: HashMap<VideoHash, &'a Name>,
     /// Orphans whose record an earlier entry took over.
-    moved: HashSet<&'a Name>,
+    pub(super) moved: HashSet<&'a Name>,
     /// Hashes an earlier entry moved, and to whom.
     taken: HashMap<VideoHash, &'a Name>,
     /// Hashes whose video an earlier entry deletes.
-    deleted: HashMap<VideoHash, &'a Name>,
-    plan: Plan,
+    pub(super) deleted: HashMap<VideoHash, &'a Name>,
+    pub(super) plan: Plan,
 }
 
 /// A wish on its way through the table.
@@ -133,7 +133,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn settle_action(&self, name: &Name, path: &str, hash: VideoHash) -> Action {
+    pub(super) fn settle_action(&self, name: &Name, path: &str, hash: VideoHash) -> Action {
         let attempt = self.recorded.last_attempt(&hash);
         let text = attempt.map_or_else(String::new, |a| unsettled_text(name, a));
         self.bare(
@@ -285,7 +285,14 @@ impl<'a> Planner<'a> {
         action
     }
 
-    fn bare(&self, name: &Name, path: &str, hash: VideoHash, kind: Kind, reason: Reason) -> Action {
+    pub(super) fn bare(
+        &self,
+        name: &Name,
+        path: &str,
+        hash: VideoHash,
+        kind: Kind,
+        reason: Reason,
+    ) -> Action {
         Action {
             name: name.clone(),
             kind,
@@ -305,77 +312,6 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn unwished(&mut self) {
-        let recorded = self.recorded;
-        for (name, record) in &recorded.records {
-            let skip = self.desired.wishes.contains_key(name)
-                || self.moved.contains(name)
-                || !self.options.selection.contains(name);
-            if !skip && let Some(action) = self.leftover(name, record) {
-                self.plan.actions.push(action);
-            }
-        }
-        self.plan.actions.sort_by(|a, b| a.name.cmp(&b.name));
-    }
-
-    /// Its video was deleted, or is missing at HeyGen: there is nothing to say any more.
-    fn has_nothing_left(&self, record: &Record) -> bool {
-        let current = self.recorded.current_attempt(&record.hash);
-        current.is_some_and(|a| matches!(a.phase, Phase::Deleted | Phase::Gone))
-    }
-
-    fn leftover(&mut self, name: &'a Name, record: &Record) -> Option<Action> {
-        if self.lookup.is_unsettled(&record.hash) {
-            return Some(self.settle_action(name, &record.path, record.hash));
-        }
-        if self.desired.may_hide(name, &record.path) || self.has_nothing_left(record) {
-            return None;
-        }
-        let (kind, reason) = self.keep_or_delete(name, record);
-        Some(
-            self.bare(name, &record.path, record.hash, kind, reason)
-                .with_attempt(self.recorded.current_attempt(&record.hash)),
-        )
-    }
-
-    fn keep_or_delete(&mut self, name: &'a Name, record: &Record) -> (Kind, Reason) {
-        let gone = "its manifest is gone";
-        let keep = |code, why: &str| (Kind::Orphan, Reason::new(code, format!("{gone}; {why}")));
-        if !self.options.prune {
-            return keep("manifest_gone", "the video stays");
-        }
-        if !self.desired.problems.is_empty() {
-            return keep(
-                "kept_while_broken",
-                "the video stays while a manifest is broken",
-            );
-        }
-        if record.protected {
-            return keep("protected", "its label `prune: never` keeps the video");
-        }
-        if self.is_shown_elsewhere(&record.hash) {
-            return keep("shown_elsewhere", "another manifest shows the video");
-        }
-        if let Some(other) = self.deleted.get(&record.hash) {
-            let why = format!("{other} has the same video, which this plan deletes");
-            return keep("deleted_in_plan", &why);
-        }
-        match self.recorded.current_attempt(&record.hash) {
-            Some(a) if is_deletable(a) => {
-                self.deleted.insert(record.hash, name);
-                let text = format!("{gone}; --prune deletes its video");
-                (Kind::Delete, Reason::new("pruned", text))
-            }
-            _ => keep("nothing_to_delete", "no finished video is known to delete"),
-        }
-    }
-
-    fn is_shown_elsewhere(&self, hash: &VideoHash) -> bool {
-        self.lookup.shown_by(hash).is_some()
-            || self.lookup.is_shown_for_now(hash)
-            || self.desired.wishes.values().any(|w| w.hash == *hash)
-    }
-
     fn finish(mut self) -> Plan {
         let submissions = self.plan.summary().submissions;
         self.plan.estimate_usd = self.options.pricing.estimate_usd(submissions);
@@ -387,10 +323,6 @@ impl<'a> Planner<'a> {
 /// Only the hash and where the webhook goes make up a request; the name does not.
 fn same_request(attempt: &Attempt, wish: &Wish) -> bool {
     attempt.callback_url == wish.callback_url
-}
-
-fn is_deletable(attempt: &Attempt) -> bool {
-    matches!(attempt.phase, Phase::Completed | Phase::Failed) && attempt.video_id.is_some()
 }
 
 fn missing_reason(phase: Option<Phase>) -> Reason {
@@ -409,17 +341,22 @@ fn unsettled_text(name: &Name, attempt: &Attempt) -> String {
     let told = attempt.phase == Phase::Unknown && !attempt.candidates.is_empty();
     if told {
         return format!(
-            "whether HeyGen took it is not known{}; one of {} may be its session: decide with \
-             `reconcile state settle {name} --adopt SESSION` or `--not-sent`",
-            failure_text(attempt),
-            attempt.candidates.join(", ")
+            "whether HeyGen took it is not known{}; `reconcile state settle {name}` shows the sessions \
+             it could be; apply asks again, and sends it again only if HeyGen has none of it",
+            attempt
+                .failure
+                .as_ref()
+                .map_or_else(String::new, |f| format!(" ({})", f.message)),
         );
     }
     let what = match attempt.phase {
         Phase::Submitting => "the attempt was interrupted before its answer was recorded",
         _ => "the outcome of the attempt was not learned",
     };
-    format!("{what}; apply finds out whether HeyGen took it before anything is sent again")
+    format!(
+        "{what}; apply first asks HeyGen, which is free, and sends it again only if HeyGen never \
+         took it"
+    )
 }
 
 fn failure_text(attempt: &Attempt) -> String {
@@ -430,12 +367,12 @@ fn failure_text(attempt: &Attempt) -> String {
 }
 
 impl Action {
-    fn with_previous_name(mut self, name: &Name) -> Self {
+    pub(super) fn with_previous_name(mut self, name: &Name) -> Self {
         self.previous_name = Some(name.clone());
         self
     }
 
-    fn with_attempt(mut self, attempt: Option<&Attempt>) -> Self {
+    pub(super) fn with_attempt(mut self, attempt: Option<&Attempt>) -> Self {
         if let Some(attempt) = attempt {
             self.attempt = Some(attempt.number);
             self.session_id.clone_from(&attempt.session_id);

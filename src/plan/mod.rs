@@ -4,15 +4,18 @@
 //! executes it, and every action carries its reason.
 
 mod action;
+mod budget;
 mod cost;
 mod decide;
 mod diff;
 mod explain;
+mod leftover;
 mod lookup;
 mod options;
 mod retry;
 
 pub use action::{Action, Change, Kind, Plan, Reason, Summary};
+pub use budget::{Budget, Over};
 pub use cost::Pricing;
 pub use decide::plan;
 pub use diff::{DiffLine, canonical_yaml, unified};

@@ -37,14 +37,37 @@ pub async fn look(reader: &Reader, questions: Vec<Question>, known: HashSet<Stri
         Ok(sessions) => (sessions, None),
         Err(error) => (Vec::new(), Some(error).filter(ReadError::refuses_all)),
     };
+    let unknown = unknown(sessions, &questions, &known);
+    let candidates = read(reader, unknown).await;
+    let verdicts = verdicts(&questions, candidates, complete, named);
+    Look { verdicts, refused }
+}
+
+/// The sessions that could be this attempt's: with its prompt, or with one that can't be read yet. The
+/// newest comes first.
+pub async fn candidates(
+    reader: &Reader,
+    question: &Question,
+    known: &HashSet<String>,
+) -> Result<Vec<Candidate>, ReadError> {
+    let walked = walk(reader, question.walk_until(), MAX_PAGES).await?;
+    let unknown = unknown(walked, std::slice::from_ref(question), known);
+    let mut candidates = read(reader, unknown).await;
+    candidates.retain(|c| c.prompts.is_empty() || c.prompts.contains(&question.prompt));
+    Ok(candidates)
+}
+
+/// Those that no record knows and that were not there before every attempt.
+fn unknown(
+    sessions: Vec<ListedSession>,
+    questions: &[Question],
+    known: &HashSet<String>,
+) -> Vec<ListedSession> {
     let is_asked_for = |s: &ListedSession| {
         let open = |q: &Question| !q.seen_before.contains(&s.session_id);
         !known.contains(&s.session_id) && questions.iter().any(open)
     };
-    let unknown: Vec<_> = sessions.into_iter().filter(is_asked_for).collect();
-    let candidates = read(reader, unknown).await;
-    let verdicts = verdicts(&questions, candidates, complete, named);
-    Look { verdicts, refused }
+    sessions.into_iter().filter(is_asked_for).collect()
 }
 
 fn verdicts(

@@ -27,7 +27,7 @@ mod walk;
 pub use confirm::{Adoption, Confirmation, confirm};
 pub use decide::{Candidate, Evidence, Named, Undecided, Verdict, decide};
 pub use due::{Clocks, Delays, HeygenClock, remaining};
-pub use look::{Look, look};
+pub use look::{Look, candidates, look};
 pub use past::{Match, Wished, look_back};
 pub use prompt::prompt_key;
 pub use question::Question;

@@ -203,6 +203,15 @@ impl AdoptedBy {
             Self::Person => "person",
         }
     }
+
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Prompt => "its prompt",
+            Self::Event => "an event of HeyGen",
+            Self::Person => "a person",
+        }
+    }
 }
 
 impl Attempt {

@@ -7,8 +7,7 @@ use super::gate::{News, Reason};
 use super::hold_back::hold_back;
 use super::turn::{Planned, TurnError, Turns, earliest};
 use crate::apply::{compare, vouch};
-use crate::plan::{Action, Kind, Plan};
-use crate::project::Settings;
+use crate::plan::{Action, Budget, Kind, Over};
 use crate::state::Ledger;
 
 impl Turns {
@@ -53,7 +52,7 @@ impl Turns {
     /// Leaves what must not be submitted now for later, and says so.
     pub(super) fn hold_back(&mut self, ledger: &Ledger, planned: &mut Planned) {
         let now = (self.config.clock)();
-        self.check_plan_limits(&planned.plan);
+        self.keep_to_plan_limits(planned);
         let limit = self.setup.settings.watch.max_submissions_per_hour;
         let hourly = allowance(ledger.recorded(), limit, now);
         let may = !self.memory.gate.is_shut()
@@ -77,9 +76,16 @@ impl Turns {
         }
     }
 
-    fn check_plan_limits(&mut self, plan: &Plan) {
-        match over_limits(plan, &self.setup.settings) {
-            Some(text) => self.pause(Reason::PlanLimit, text),
+    fn keep_to_plan_limits(&mut self, planned: &mut Planned) {
+        let settings = &self.setup.settings;
+        let budget = Budget {
+            submissions: settings.max_submissions,
+            cost_usd: settings.max_cost_usd,
+        };
+        let over = budget.over(&planned.plan);
+        planned.texts.leave_out(&budget.only_settled(&planned.plan));
+        match over {
+            Some(over) => self.pause(Reason::PlanLimit, over_limits(over)),
             None => self.resume(Reason::PlanLimit),
         }
     }
@@ -127,20 +133,15 @@ impl Turns {
 }
 
 /// Why nothing of a plan is submitted. A limit of one run is one of each plan here.
-fn over_limits(plan: &Plan, settings: &Settings) -> Option<String> {
-    let (submissions, limit) = (plan.summary().submissions, settings.max_submissions);
-    if submissions > limit {
-        return Some(format!(
-            "the plan makes {submissions} submissions, the limit of one plan is {limit}: raise \
-             limits.max_submissions in reconcile.yaml, or run `reconcile apply --max-submissions {submissions}`"
-        ));
+fn over_limits(over: Over) -> String {
+    match over {
+        Over::Submissions { planned, limit } => format!(
+            "the plan makes {planned} submissions, the limit of one plan is {limit}: raise \
+             limits.max_submissions in reconcile.yaml, or run `reconcile apply --max-submissions {planned}`"
+        ),
+        Over::Cost { planned, limit } => format!(
+            "the plan costs about ${planned:.2}, the limit of one plan is ${limit:.2}: raise \
+             limits.max_cost_usd in reconcile.yaml, or apply a part of it by name"
+        ),
     }
-    let limit = settings.max_cost_usd?;
-    (plan.estimate_usd > limit).then(|| {
-        format!(
-            "the plan costs about ${:.2}, the limit of one plan is ${limit:.2}: raise \
-             limits.max_cost_usd in reconcile.yaml, or apply a part of it by name",
-            plan.estimate_usd
-        )
-    })
 }

@@ -1,7 +1,6 @@
 //! The loop: waits until something may have changed, and has a turn taken.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -233,11 +232,9 @@ impl Loop {
     }
 
     fn follow(&mut self, desired: &Desired) {
-        let config = &self.turns.config;
-        let manifests = config.root.join(&self.turns.setup.settings.manifests);
-        let files = desired.files.iter().map(|file| config.root.join(file));
-        let outside: BTreeSet<PathBuf> = files.filter(|f| !f.starts_with(&manifests)).collect();
-        self.changes.follow(outside);
+        let root = &self.turns.config.root;
+        let files = desired.files.iter().map(|file| root.join(file));
+        self.changes.follow(files.collect());
     }
 
     /// The turn, and whether the loop goes on. A change meanwhile ends it early: what waits in its

@@ -9,6 +9,7 @@ use std::time::Duration;
 use reconcile::sandbox::{Config, Sandbox, SandboxError};
 use serde_json::json;
 use tempfile::tempdir;
+use tokio::io::AsyncReadExt as _;
 
 use crate::client::{AGENTS, PNG, Sand, send, slow, text};
 use crate::direct::{BEGIN, described, film, put};
@@ -138,7 +139,14 @@ impl Process {
     fn start(data: &Path) -> (Self, Sand) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_reconcile"))
             .env_clear()
-            .args(["sandbox", "--listen", "127.0.0.1:0", "--data"])
+            .args([
+                "sandbox",
+                "--listen",
+                "127.0.0.1:0",
+                "--render-time",
+                "0s",
+                "--data",
+            ])
             .arg(data)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -174,4 +182,20 @@ async fn what_was_answered_survives_a_kill() {
     let there = sand.told("sessions").await;
     let there: Vec<_> = there.iter().map(|s| text(&s["session_id"])).collect();
     assert_eq!(there, answered);
+}
+
+/// Nothing but the process itself makes it able to.
+#[tokio::test]
+async fn a_process_of_its_own_delivers_what_ended() {
+    let dir = tempdir().unwrap();
+    let (_process, sand) = Process::start(dir.path());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let callback_url = format!("http://{}/told", listener.local_addr().unwrap());
+    let wish = json!({"prompt": "Told.", "callback_url": callback_url});
+    assert_eq!(sand.post(AGENTS, &wish).await.status, 200);
+    let delivered = tokio::time::timeout(Duration::from_secs(10), listener.accept());
+    let (mut stream, _) = delivered.await.unwrap().unwrap();
+    let mut head = [0; 10];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"POST /told");
 }

@@ -285,6 +285,24 @@ impl Ran {
     }
 }
 
+/// The command as the last arguments of another that executes it.
+pub fn within(wrapper: &[&str], command: &Command) -> Command {
+    let mut outer = Command::new(wrapper[0]);
+    outer
+        .args(&wrapper[1..])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            outer.env(name, value);
+        }
+    }
+    outer.env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    outer
+}
+
 /// Waits until something holds, and fails after ten seconds.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();

@@ -32,8 +32,9 @@ pub fn check(evidence: &Evidence) -> Vec<String> {
 }
 
 /// One key makes one session, and one wish makes another only after the one before failed
-/// or was deleted.
+/// or was deleted, or where another take was asked for.
 fn paid_once(evidence: &Evidence, broken: &mut Vec<String>) {
+    let mut asked_for = evidence.replaces.clone();
     let mut before: HashMap<&str, &Session> = HashMap::new();
     let mut keys: HashMap<&str, &Session> = HashMap::new();
     for session in evidence.ours() {
@@ -42,7 +43,10 @@ fn paid_once(evidence: &Evidence, broken: &mut Vec<String>) {
         }
         let earlier = before.insert(&session.hash, session);
         if let Some(earlier) = earlier.filter(|s| s.status != "failed" && s.video_exists) {
-            broken.push(format!("one wish made {earlier:?} and {session:?}"));
+            match asked_for.get_mut(&session.hash).filter(|left| **left > 0) {
+                Some(left) => *left -= 1,
+                None => broken.push(format!("one wish made {earlier:?} and {session:?}")),
+            }
         }
     }
 }
@@ -134,7 +138,8 @@ fn explainable(evidence: &Evidence, broken: &mut Vec<String>) {
             let is_last = at + 1 == attempts.len();
             let numbered = usize::try_from(attempt.number).unwrap() == at + 1;
             let is_over = matches!(attempt.phase, Phase::Failed | Phase::Deleted | Phase::Gone);
-            if !numbered || !(is_last || is_over) {
+            let is_replaced = attempts.get(at + 1).is_some_and(|next| next.replace);
+            if !numbered || !(is_last || is_over || is_replaced) {
                 broken.push(format!("attempt {} of {attempts:?}", at + 1));
             }
         }
@@ -172,7 +177,8 @@ fn unexplained(evidence: &Evidence, attempt: &Attempt, undecidable: bool) -> Opt
         Phase::NotSent if session.is_some() || attempt.video_id.is_some() => {
             Some("not sent, and it has a session")
         }
-        Phase::NotSent if wished => Some("wished and not sent"),
+        // Another take is asked for once; the video that was there stays.
+        Phase::NotSent if wished && !attempt.replace => Some("wished and not sent"),
         Phase::NotSent => None,
         Phase::Submitting | Phase::Unknown if session.is_some() => {
             Some("unsettled, with a session")

@@ -33,6 +33,8 @@ pub struct Evidence {
     pub status: HashMap<String, Value>,
     pub plan: Vec<Value>,
     pub wishes: Vec<(String, Wish)>,
+    /// Another take was asked for, of which hash how often.
+    pub replaces: HashMap<String, usize>,
     prompts: HashMap<String, String>,
 }
 
@@ -55,6 +57,7 @@ impl Evidence {
             posts: posts(world),
             status: status.map(|v| (string(&v["name"]), v)).collect(),
             wishes: world.wishes.now.clone().into_iter().collect(),
+            replaces: world.replaces.clone(),
             recorded,
             without_text,
             plan,

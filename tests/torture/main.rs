@@ -7,6 +7,7 @@ mod calm;
 mod checks;
 mod evidence;
 mod faults;
+mod hand;
 mod lag;
 mod moves;
 mod process;

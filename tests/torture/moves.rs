@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::faults;
+use crate::hand;
 use crate::process::{APPLY, finish, killed_at, signal, spawn, told};
 use crate::tally::count;
 use crate::watch;
@@ -47,6 +48,11 @@ pub fn step(world: &mut World, traces: bool) {
         world.tell(format!("fault {rule}"));
     }
     world.heygen.faults(json!(rules));
+    if world.rng.one_in(3) {
+        let (kind, said) = hand::by_hand(world);
+        count(&kind);
+        world.tell(format!("{kind}: {said}"));
+    }
     let seen = world.heygen.requests().len();
     let (kind, said) = act(world, traces);
     spares_what_is_wished(world, seen);
@@ -106,11 +112,27 @@ fn arguments(world: &mut World) -> Vec<String> {
             arguments.push(flag.to_owned());
         }
     }
+    if world.rng.one_in(10) {
+        let most = world.rng.within(0..4).to_string();
+        arguments.extend(["--max-submissions".to_owned(), most]);
+    }
+    if world.rng.one_in(10) {
+        arguments.extend(["--replace".to_owned(), replaced(world)]);
+    }
     if world.rng.one_in(8) && (world.names_first || world.is_vouched()) {
         let names: Vec<_> = world.wishes.now.keys().collect();
         arguments.push(world.rng.pick(&names).to_string());
     }
     arguments
+}
+
+/// A name of which another take is asked for: that may be paid for.
+fn replaced(world: &mut World) -> String {
+    let names: Vec<_> = world.wishes.now.keys().cloned().collect();
+    let name = world.rng.pick(&names).clone();
+    let hash = world.wishes.now[&name].hash();
+    *world.replaces.entry(hash).or_default() += 1;
+    name
 }
 
 fn command(world: &World, arguments: &[String]) -> Command {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::Ran;
+use crate::support::{Ran, within};
 use crate::tally::count;
 use crate::world::World;
 
@@ -16,23 +16,13 @@ pub const APPLY: [&str; 4] = ["apply", "--auto-approve", "--format", "json"];
 
 /// The command under `strace`, which kills it when it makes a system call for the nth time.
 pub fn killed_at(command: &Command, call: &str, nth: u64) -> Command {
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-f", "-qq", "-o", "/dev/null", "-e"])
-        .arg(format!("trace={call}"))
-        .arg("-e")
-        .arg(format!("inject={call}:signal=KILL:when={nth}"))
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear()
-        .stdin(Stdio::null());
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            strace.env(name, value);
-        }
-    }
-    strace.env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    strace
+    let trace = format!("trace={call}");
+    let kill = format!("inject={call}:signal=KILL:when={nth}");
+    let quietly = ["strace", "-f", "-qq", "-o", "/dev/null"];
+    within(
+        &[&quietly[..], &["-e", &trace, "-e", &kill]].concat(),
+        command,
+    )
 }
 
 /// Whether `strace` is there and may trace.
@@ -58,7 +48,21 @@ pub fn signal(child: &Child, name: &str) {
 }
 
 /// Its end, judged: a run may be killed, but it may not panic, hang or say nonsense.
-pub fn finish(world: &mut World, what: &str, mut child: Child) -> Ran {
+pub fn finish(world: &mut World, what: &str, child: Child) -> Ran {
+    let ran = wait(world, what, child);
+    judge(world, what, &ran, false);
+    tally_up(&ran);
+    ran
+}
+
+/// What a person asked for may be refused as well.
+pub fn finish_by_hand(world: &mut World, what: &str, child: Child) -> Ran {
+    let ran = wait(world, what, child);
+    judge(world, what, &ran, true);
+    ran
+}
+
+fn wait(world: &mut World, what: &str, mut child: Child) -> Ran {
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed() > PATIENCE {
@@ -68,14 +72,14 @@ pub fn finish(world: &mut World, what: &str, mut child: Child) -> Ran {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    let ran = Ran::finish(child);
-    judge(world, what, &ran);
-    tally_up(&ran);
-    ran
+    Ran::finish(child)
 }
 
-fn judge(world: &mut World, what: &str, ran: &Ran) {
-    let usual = matches!(ran.code, None | Some(0..=3 | 130 | 137));
+fn judge(world: &mut World, what: &str, ran: &Ran, may_refuse: bool) {
+    let usual = match ran.code {
+        None | Some(0..=3 | 130 | 137) => true,
+        code => may_refuse && code == Some(64),
+    };
     let rude = [
         "panicked",
         "damaged",

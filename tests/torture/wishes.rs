@@ -80,7 +80,7 @@ impl Wishes {
         self.now.insert(name, wish);
     }
 
-    fn new_name(&mut self) -> String {
+    pub fn new_name(&mut self) -> String {
         self.names += 1;
         match self.names % 3 {
             0 => format!("more/video-{:02}", self.names),
@@ -124,7 +124,7 @@ impl Wishes {
                 let at = rng.index(self.past.len()).unwrap();
                 self.edit(name, self.past[at].clone())
             }
-            (4, Some(name)) => self.rename(&name),
+            (4, Some(name)) => format!("rename {name} to {}", self.rename(&name)),
             (5, Some(name)) => self.copy(&name),
             (6, Some(name)) if self.now.len() > 2 => self.remove(&name),
             _ => self.put_back(rng),
@@ -137,12 +137,12 @@ impl Wishes {
         told
     }
 
-    fn rename(&mut self, name: &str) -> String {
+    /// Returns the new name.
+    pub fn rename(&mut self, name: &str) -> String {
         let wish = self.now.remove(name).unwrap();
         let to = self.new_name();
-        let told = format!("rename {name} to {to}");
-        self.put(to, wish);
-        told
+        self.put(to.clone(), wish);
+        to
     }
 
     fn copy(&mut self, name: &str) -> String {

@@ -1,10 +1,11 @@
 //! One round's world: a project, its stand-in for HeyGen, and what happened so far.
 
+use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
 use reconcile::sandbox::Config;
-use reconcile::state::{ReadState, open_reader};
+use reconcile::state::{ReadState, Recorded, open_reader};
 use serde_json::Value;
 
 use crate::rng::Rng;
@@ -21,6 +22,8 @@ pub struct World {
     pub heygen: Heygen,
     pub project: Project,
     pub wishes: Wishes,
+    /// Another take was asked for, of which hash how often.
+    pub replaces: HashMap<String, usize>,
     /// What was done and what came of it, for whoever has to understand a failure.
     pub story: Vec<String>,
     /// Rules that were broken on the way.
@@ -73,6 +76,7 @@ impl World {
             heygen,
             project,
             wishes,
+            replaces: HashMap::new(),
             story: vec![told],
             broken: Vec::new(),
         };
@@ -90,9 +94,13 @@ impl World {
     /// Whether the state knows of everything that was submitted before it began. Until then the
     /// session of a stranger with our prompt is rightly a matter for a person.
     pub fn is_vouched(&self) -> bool {
-        let reader = open_reader(&self.project.path(".reconcile")).unwrap();
-        let vouch = reader.load().unwrap().vouch;
+        let vouch = self.recorded().vouch;
         vouch.is_some_and(|vouch| vouch.unproven.is_none())
+    }
+
+    pub fn recorded(&self) -> Recorded {
+        let reader = open_reader(&self.project.path(".reconcile")).unwrap();
+        reader.load().unwrap()
     }
 
     pub fn tell(&mut self, what: impl Into<String>) {

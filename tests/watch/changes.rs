@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use crate::support::{Heygen, Project, until};
 use crate::watcher::Watcher;
 
+/// Nothing but a change leads to a look within the time of a test: no poll, no resync.
+const NOTHING_ELSE: &str = "poll_interval: 10m\nwatch: {quiet: 50ms}\n";
+
 fn prompts(heygen: &Heygen) -> Vec<String> {
     let sessions = heygen.sessions();
     let prompt = |s: &serde_json::Value| s["request"]["prompt"].as_str().unwrap().to_owned();
@@ -16,7 +19,7 @@ fn prompts(heygen: &Heygen) -> Vec<String> {
 fn a_save_a_new_folder_a_rename_and_a_removal_are_seen() {
     let heygen = Heygen::quick();
     let project = Project::new(Some(&heygen));
-    project.set("watch: {quiet: 50ms}\n");
+    project.write("reconcile.yaml", NOTHING_ELSE);
     project.wish("one", "One.");
     let watcher = Watcher::start(&project, &[]);
     until("the first is submitted", || heygen.sessions().len() == 1);
@@ -58,7 +61,7 @@ fn a_save_a_new_folder_a_rename_and_a_removal_are_seen() {
 fn a_local_file_that_changes_is_a_change() {
     let heygen = Heygen::quick();
     let project = Project::new(Some(&heygen));
-    project.set("watch: {quiet: 50ms}\n");
+    project.write("reconcile.yaml", NOTHING_ELSE);
     let png = |n: u8| [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], &[n; 40]].concat();
     project.write("logos/logo.png", png(1));
     project.write(
@@ -73,11 +76,31 @@ fn a_local_file_that_changes_is_a_change() {
     });
 }
 
+/// As most people keep them: beside the manifest that uses them.
+#[test]
+fn a_local_file_below_the_manifests_that_changes_is_a_change() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.write("reconcile.yaml", NOTHING_ELSE);
+    let png = |n: u8| [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], &[n; 40]].concat();
+    project.write("videos/team/logo.png", png(1));
+    project.write(
+        "videos/team/a.yaml",
+        "prompt: A.\nfiles:\n  - path: logo.png\n",
+    );
+    let _watcher = Watcher::start(&project, &[]);
+    until("it is submitted", || heygen.sessions().len() == 1);
+    project.write("videos/team/logo.png", png(2));
+    until("the other logo is submitted", || {
+        heygen.sessions().len() == 2
+    });
+}
+
 #[test]
 fn a_root_that_goes_and_comes_back_is_watched() {
     let heygen = Heygen::quick();
     let project = Project::new(Some(&heygen));
-    project.set("watch: {quiet: 50ms}\n");
+    project.write("reconcile.yaml", NOTHING_ELSE);
     fs::remove_dir(project.path("videos")).unwrap();
     let watcher = Watcher::start(&project, &[]);
     watcher.says("videos");

@@ -223,3 +223,47 @@ fn a_resync_of_no_time_is_refused() {
     let ran = project.expect(64, &["watch", "--dry-run", "--resync", "0s"]);
     assert!(ran.stderr.contains("above zero"), "{ran:#?}");
 }
+
+/// Whoever opens connections and says nothing keeps nobody from asking.
+#[test]
+fn idle_connections_do_not_keep_others_out() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    let watcher = Watcher::start(&project, &[]);
+    let addr = watcher.url("").replace("http://", "");
+    let silent: Vec<_> = (0..300)
+        .map(|_| std::net::TcpStream::connect(&addr).unwrap())
+        .collect();
+    assert_eq!(watcher.get("/healthz").0, 200);
+    drop(silent);
+    // Nor those that asked once and stay.
+    let mut stay = Vec::new();
+    for _ in 0..300 {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(&addr).unwrap();
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
+        assert!(stream.read(&mut [0; 64]).unwrap() > 0);
+        stay.push(stream);
+    }
+    assert_eq!(watcher.get("/healthz").0, 200);
+}
+
+/// What is wrong with new settings is a line of the log like any other.
+#[test]
+fn in_json_bad_settings_are_told_as_objects() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    let watcher = Watcher::start(&project, &["--format", "json"]);
+    project.set("watch: {quiet: soon}\n");
+    watcher.signal("-HUP");
+    watcher.says("the old ones stay");
+    for line in watcher.log().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["message"].is_string(), "{line}");
+    }
+    assert!(watcher.log().contains("\"line\":4"), "{}", watcher.log());
+}

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::support::{Project, until};
+use crate::support::{Project, until, within};
 
 pub const SECRET: &str = "whsec_that_must_never_be_seen";
 
@@ -33,13 +33,21 @@ pub struct Delivery {
 impl<'p> Watcher<'p> {
     /// Started, and listening.
     pub fn start(project: &'p Project, arguments: &[&str]) -> Self {
+        Self::start_in(project, &[], arguments)
+    }
+
+    /// The same within a command that executes what follows it.
+    pub fn start_in(project: &'p Project, wrapper: &[&str], arguments: &[&str]) -> Self {
         project.write("secret", format!("# of the endpoint\n{SECRET}\n"));
         let secret = project.path("secret");
         let listen = ["watch", "--listen", "127.0.0.1:0", "--webhook-secret-file"];
         let mut all = listen.to_vec();
         all.push(secret.to_str().unwrap());
         all.extend(arguments);
-        let mut command = project.command(&all);
+        let mut command = match wrapper {
+            [] => project.command(&all),
+            some => within(some, &project.command(&all)),
+        };
         let output = |name: &str| Stdio::from(File::create(project.path(name)).unwrap());
         command.stdout(output("out.log")).stderr(output("err.log"));
         let mut watcher = Self {
@@ -126,6 +134,10 @@ impl<'p> Watcher<'p> {
         sent.unwrap().status().as_u16()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let done = Command::new("kill").args([name, &pid]).status();
@@ -200,6 +212,9 @@ pub fn now() -> i64 {
 
 fn address(log: &str) -> String {
     let line = log.lines().find(|line| line.contains("listening for"));
-    let addr = line.and_then(|line| line.split("addr=").nth(1));
-    addr.map_or_else(String::new, |addr| addr.trim().to_owned())
+    let text = line.and_then(|line| line.split("addr=").nth(1));
+    let json = line.and_then(|line| serde_json::from_str::<Value>(line).ok());
+    let json = json.as_ref().and_then(|line| line["addr"].as_str());
+    text.or(json)
+        .map_or_else(String::new, |addr| addr.trim().to_owned())
 }

@@ -26,7 +26,7 @@ pub(in crate::cli) enum StateCommand {
     Export(ExportArgs),
     /// Take in an export; never lowers what is recorded
     Import(ImportArgs),
-    /// Decide by hand what an attempt with an unknown outcome came to
+    /// Show what an attempt of unknown outcome could have come to, or decide it
     Settle(SettleArgs),
     /// Mend a damaged state: keep what can be read, say what is lost, copy the rest aside
     Repair(RepairArgs),
@@ -106,20 +106,17 @@ pub(in crate::cli) struct RepairArgs {
     pub(super) change: ChangeArgs,
 }
 
+/// An attempt is unknown where its answer was lost: HeyGen may have taken it, and be paid for it, or
+/// not. With NAME alone, shows the sessions at HeyGen that could be it, and changes nothing.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SettleArgs {
     /// The name whose attempt is unknown
     #[arg(value_name = "NAME")]
     pub(super) name: String,
-    /// HeyGen took it: this session is the attempt's
-    #[arg(
-        long,
-        value_name = "SESSION",
-        required_unless_present = "not_sent",
-        conflicts_with = "not_sent"
-    )]
+    /// HeyGen took it: this session is the video's. Checked at HeyGen first; costs nothing
+    #[arg(long, value_name = "SESSION", conflicts_with = "not_sent")]
     pub(super) adopt: Option<String>,
-    /// HeyGen never took it: the next apply sends it again
+    /// HeyGen never took it: the next apply sends it again, and pays for it
     #[arg(long)]
     pub(super) not_sent: bool,
     #[command(flatten)]

@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, CliError
         return answer(context, text, &document(&ledger, &new));
     }
     context.say(&will_be_taken_in(&new));
-    if !is_approved(context, &args.change)? {
+    if !is_approved(context, &args.change, "state import")? {
         return Ok(Exit::Failed);
     }
     write(&mut ledger, &new)?;

@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, args: &MvArgs) -> Result<Exit, CliError> {
         record.name
     ));
     warn(context, args, &old, &record.path)?;
-    if !is_approved(context, &args.change)? {
+    if !is_approved(context, &args.change, "state mv")? {
         return Ok(Exit::Failed);
     }
     ledger.write(vec![Entry::Forget(old), Entry::Record(record)])?;

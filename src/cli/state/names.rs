@@ -27,23 +27,28 @@ pub(super) fn recorded_names(
     }
 }
 
-/// Takes the lock, unless nobody could be asked about the change.
+/// Takes the lock.
 pub(super) fn open(
     context: &Context,
     change: &ChangeArgs,
     command: &str,
 ) -> Result<Ledger, CliError> {
-    if !change.auto_approve && !approve::can_ask(context) {
-        return Err(approve::nobody_to_ask(command));
-    }
     let settings = context.settings()?;
     let dir = context.state_dir(&settings, change.sandbox)?;
     open_ledger(context, &dir, command, change.lock_timeout)
 }
 
-pub(super) fn is_approved(context: &Context, change: &ChangeArgs) -> Result<bool, CliError> {
+/// Asked once it was told what would be done, so that this can be read where nobody can be asked.
+pub(super) fn is_approved(
+    context: &Context,
+    change: &ChangeArgs,
+    command: &str,
+) -> Result<bool, CliError> {
     if change.auto_approve {
         return Ok(true);
+    }
+    if !approve::can_ask(context) {
+        return Err(approve::nobody_to_ask(command));
     }
     let approved = approve::ask(context, "Do this? Only `yes` is a yes:")?;
     if !approved {

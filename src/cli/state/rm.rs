@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, args: &RmArgs) -> Result<Exit, CliError> {
         "These records will be forgotten. The videos stay at HeyGen, and what was paid for stays \
          known: where a manifest still wishes for one, the next plan reuses it.",
     );
-    if !is_approved(context, &args.change)? {
+    if !is_approved(context, &args.change, "state rm")? {
         return Ok(Exit::Failed);
     }
     let removed = count(names.len(), "record was", "records were");

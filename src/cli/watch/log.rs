@@ -8,17 +8,7 @@ use crate::output::{dollars, escape, ways_out};
 use crate::plan::Plan;
 use crate::state::{Attempt, Phase};
 
-pub(super) fn plan(plan: &Plan, problems: &[Problem]) {
-    for problem in problems {
-        let line = problem.place.as_ref().map_or(0, |place| place.line);
-        warn!(
-            path = %escape(&problem.path),
-            line,
-            code = problem.code,
-            "{}",
-            escape(&problem.message)
-        );
-    }
+pub(super) fn plan(plan: &Plan, problems: usize) {
     let summary = plan.summary();
     for action in plan.by_urgency() {
         debug!(
@@ -33,10 +23,23 @@ pub(super) fn plan(plan: &Plan, problems: &[Problem]) {
     info!(
         submissions = summary.submissions,
         unchanged = summary.none,
-        problems = problems.len(),
+        problems,
         "plan made, about {}",
         dollars(plan.estimate_usd)
     );
+}
+
+pub(super) fn problems(problems: &[Problem]) {
+    for problem in problems {
+        let line = problem.place.as_ref().map_or(0, |place| place.line);
+        warn!(
+            path = %escape(&problem.path),
+            line,
+            code = problem.code,
+            "{}",
+            escape(&problem.message)
+        );
+    }
 }
 
 pub(super) fn event(event: &Event) {

@@ -81,6 +81,14 @@ impl Teller {
         }
     }
 
+    /// In the log, and for people with the lines they stand in.
+    fn show_problems(&self, problems: &[Problem]) {
+        log::problems(problems);
+        if !self.context.is_json() && !problems.is_empty() {
+            self.context.show_problems(problems);
+        }
+    }
+
     fn write_plan(&self, plan: &Plan, problems: &[Problem]) -> std::io::Result<()> {
         let mut out = BufWriter::new(std::io::stdout().lock());
         if self.context.is_json() {
@@ -105,10 +113,8 @@ fn some((reading, writer): (Reading, Writer)) -> (Option<Reading>, Writer) {
 
 impl Edge for Teller {
     fn plan(&mut self, plan: &Plan, problems: &[Problem]) {
-        log::plan(plan, problems);
-        if !self.context.is_json() && !problems.is_empty() {
-            self.context.show_problems(problems);
-        }
+        self.show_problems(problems);
+        log::plan(plan, problems.len());
         // Nobody reading is no reason to stop: all of it is in the log.
         if let Err(error) = self.write_plan(plan, problems) {
             tracing::debug!(%error, "the plan could not be written");
@@ -140,6 +146,9 @@ impl Edge for Teller {
     }
 
     fn reload(&mut self) -> Result<Setup, String> {
-        self.read_again().map_err(|error| error.in_a_line())
+        self.read_again().map_err(|error| {
+            self.show_problems(error.problems());
+            error.in_a_line()
+        })
     }
 }

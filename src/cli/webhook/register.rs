@@ -109,7 +109,7 @@ fn new_key() -> String {
 
 fn not_registered(file: &SecretFile, error: ReadError) -> CliError {
     match error {
-        ReadError::Api(..) => {
+        ReadError::Api(ref answer, _) if is_refusal(answer.status) => {
             file.give_up();
             error.into()
         }
@@ -121,6 +121,12 @@ fn not_registered(file: &SecretFile, error: ReadError) -> CliError {
              answers with the same endpoint",
         ),
     }
+}
+
+/// Whether nothing was registered for certain. A 500 may have had its effect, as a lost answer may,
+/// and a conflict is with an earlier request of ours.
+fn is_refusal(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 409)
 }
 
 fn without_secret(file: &SecretFile, endpoint: &Endpoint) -> CliError {

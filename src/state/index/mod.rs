@@ -169,7 +169,8 @@ impl Index {
     /// Throws the index away. An open one is leaked: closing would make sled write once more what
     /// can't be trusted, and might panic.
     fn distrust(&mut self, doubt: &Doubt) {
-        tracing::warn!(
+        // After a kill this is what is to be expected: nothing was lost, and nobody has to do anything.
+        tracing::info!(
             "the index in {} is thrown away and will be built anew from the journal: {doubt}",
             self.folder.display()
         );

@@ -80,10 +80,13 @@ fn follows(old: &Attempt, new: &Attempt) -> Kept {
     })
 }
 
-/// An event says more of whose session it is than a prompt.
+/// An event says more of whose session it is than a prompt, and a person may have been mistaken.
 fn overrules(old: &Attempt, new: &Attempt) -> bool {
-    use AdoptedBy::{Event, Prompt};
-    old.adopted_by == Some(Prompt) && new.adopted_by == Some(Event)
+    use AdoptedBy::{Event, Person, Prompt};
+    match (old.adopted_by, new.adopted_by) {
+        (Some(Prompt), Some(Event)) => true,
+        (old, new) => old == Some(Person) && new == old,
+    }
 }
 
 fn kept<T: PartialEq>(old: &Option<T>, new: &Option<T>) -> bool {

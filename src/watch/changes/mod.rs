@@ -16,7 +16,7 @@ use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use relevant::Relevant;
+use relevant::{Relevant, Worth};
 
 /// After folders came or went: files written before the folder was watched have no event.
 const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(150), Duration::from_secs(1)];
@@ -24,13 +24,18 @@ const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(150), Duration::from_se
 const POLL: Duration = Duration::from_secs(5);
 /// How often one who can't watch tries to again.
 const TRY_EVENTS: Duration = Duration::from_secs(600);
+const LOOK: Worth = Worth {
+    look: true,
+    folders: false,
+    rearm: false,
+};
 
 /// What is to be watched.
 #[derive(Debug, Clone)]
 pub struct Places {
     /// The folder of the manifests; it may not exist.
     pub manifests: PathBuf,
-    /// Files elsewhere that are part of what is wished.
+    /// Local files that are part of what is wished, wherever they lie.
     pub files: BTreeSet<PathBuf>,
 }
 
@@ -56,6 +61,8 @@ pub struct Changes {
 #[derive(Debug, Default)]
 struct Heard {
     pending: Mutex<Pending>,
+    /// The files of [`Places`], by the names events have for them.
+    files: Mutex<BTreeSet<PathBuf>>,
     wake: Notify,
 }
 
@@ -88,10 +95,17 @@ impl Changes {
 
     /// Other files are part of what is wished now.
     pub fn follow(&mut self, files: BTreeSet<PathBuf>) {
-        if self.places.files != files {
-            self.places.files = files;
-            self.arm();
+        if self.places.files == files {
+            return;
         }
+        let folders = parents(&self.places);
+        self.places.files = files;
+        if parents(&self.places) != folders {
+            return self.arm();
+        }
+        self.heard.listen_for(&self.places);
+        // One of them may have changed between being read and being listened for.
+        self.heard.note(LOOK);
     }
 
     /// When something may have changed. Nothing is lost if this is dropped before it is ready.
@@ -140,6 +154,7 @@ impl Changes {
     fn arm(&mut self) {
         // The old one first: its watches count against the limit.
         self.watcher = None;
+        self.heard.listen_for(&self.places);
         let now = Instant::now();
         let armed = match mount::remote(&self.places.manifests) {
             Some(kind) => Err(format!(
@@ -153,10 +168,7 @@ impl Changes {
                 self.watcher = Some(watcher);
                 self.mode = Mode::Events;
                 // What happened while nothing was watched.
-                self.heard.note(relevant::Worth {
-                    look: true,
-                    ..relevant::Worth::default()
-                });
+                self.heard.note(LOOK);
             }
             Err(why) => {
                 self.mode = Mode::Polling(why);
@@ -168,11 +180,24 @@ impl Changes {
 }
 
 impl Heard {
+    fn listen_for(&self, places: &Places) {
+        let root = places.manifests.canonicalize();
+        let told = |file: &PathBuf| match (file.strip_prefix(&places.manifests), &root) {
+            (Ok(below), Ok(root)) => root.join(below),
+            _ => file.clone(),
+        };
+        *self.files() = places.files.iter().map(told).collect();
+    }
+
+    fn files(&self) -> std::sync::MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, worth: relevant::Worth) {
+    fn note(&self, worth: Worth) {
         if !worth.look {
             return;
         }
@@ -190,14 +215,18 @@ fn watch(places: &Places, heard: &Arc<Heard>) -> notify::Result<RecommendedWatch
     let relevant = Relevant {
         manifests: root.as_deref().unwrap_or(&places.manifests).to_owned(),
         roots: roots(places, root.as_deref().ok()),
-        files: places.files.clone(),
     };
     let folders = parents(places);
     let heard = Arc::clone(heard);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<_>| {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         heard.note(match event {
-            Ok(event) => relevant.worth(&event),
-            Err(_) => relevant::Worth {
+            Ok(event) => {
+                if event.need_rescan() {
+                    tracing::info!("more changed at once than the kernel keeps; all is looked at");
+                }
+                relevant.worth(&event, &heard.files())
+            }
+            Err(_) => Worth {
                 look: true,
                 folders: true,
                 rearm: true,
@@ -225,9 +254,11 @@ fn roots(places: &Places, root: Option<&Path>) -> BTreeSet<PathBuf> {
     given.into_iter().flatten().map(Path::to_owned).collect()
 }
 
-/// The folders of single files, and the one in which the manifests' folder would appear.
+/// The folders of files outside the manifests' folder, and the one in which that would appear.
 fn parents(places: &Places) -> BTreeSet<PathBuf> {
-    let files = places.files.iter().filter_map(|file| file.parent());
+    let outside = |file: &&PathBuf| !file.starts_with(&places.manifests);
+    let files = places.files.iter().filter(outside);
+    let files = files.filter_map(|file| file.parent());
     let mut folders: BTreeSet<_> = files.map(Path::to_owned).collect();
     let above = places.manifests.ancestors().skip(1);
     folders.extend(above.into_iter().find(|p| p.is_dir()).map(Path::to_owned));

@@ -13,7 +13,6 @@ pub(super) struct Relevant {
     pub(super) manifests: PathBuf,
     /// Names of the manifests' folder itself: as given, and where a link leads.
     pub(super) roots: BTreeSet<PathBuf>,
-    pub(super) files: BTreeSet<PathBuf>,
 }
 
 /// What an event is worth.
@@ -27,7 +26,8 @@ pub(super) struct Worth {
 }
 
 impl Relevant {
-    pub(super) fn worth(&self, event: &Event) -> Worth {
+    /// `files` matter wherever they lie.
+    pub(super) fn worth(&self, event: &Event, files: &BTreeSet<PathBuf>) -> Worth {
         if event.need_rescan() || event.paths.is_empty() {
             return Worth {
                 look: true,
@@ -40,8 +40,8 @@ impl Relevant {
         }
         let structural = is_structural(event.kind);
         let rearm = structural && event.paths.iter().any(|p| self.is_above(p));
-        let inside = |p: &PathBuf| self.matters(p, structural);
-        let look = rearm || event.paths.iter().any(inside);
+        let matters = |p: &PathBuf| files.contains(p) || self.is_inside(p, structural);
+        let look = rearm || event.paths.iter().any(matters);
         Worth {
             look,
             folders: look && structural,
@@ -54,10 +54,7 @@ impl Relevant {
         self.roots.iter().any(|root| root.starts_with(path))
     }
 
-    fn matters(&self, path: &Path, structural: bool) -> bool {
-        if self.files.contains(path) {
-            return true;
-        }
+    fn is_inside(&self, path: &Path, structural: bool) -> bool {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         let hidden = name.starts_with(b".") || name.starts_with(b"_");
         let manifest = name.ends_with(b".yaml") || name.ends_with(b".yml");
@@ -96,12 +93,12 @@ mod tests {
         Relevant {
             manifests: "/p/videos".into(),
             roots: [PathBuf::from("/p/videos")].into(),
-            files: [PathBuf::from("/p/logo.png")].into(),
         }
     }
 
     fn worth(kind: EventKind, path: &str) -> Worth {
-        relevant().worth(&Event::new(kind).add_path(path.into()))
+        let files = ["/p/logo.png", "/p/videos/team/logo.png"].map(PathBuf::from);
+        relevant().worth(&Event::new(kind).add_path(path.into()), &files.into())
     }
 
     #[test]
@@ -115,6 +112,8 @@ mod tests {
             (write, "/p/videos/.a.yaml.swp", false),
             (write, "/p/videos/notes.md", false),
             (write, "/p/logo.png", true),
+            (write, "/p/videos/team/logo.png", true),
+            (write, "/p/videos/team/other.png", false),
             (write, "/p/other.png", false),
             (open, "/p/videos/a.yaml", false),
             (rename, "/p/videos/v1.2", true),
@@ -132,6 +131,6 @@ mod tests {
         assert!(worth(created, "/p").rearm);
         assert!(!worth(created, "/p/videos/new").rearm);
         let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
-        assert!(relevant().worth(&overflow).rearm);
+        assert!(relevant().worth(&overflow, &BTreeSet::new()).rearm);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A delivery is answered before anything is done about it, and nothing here waits for the loop.
 
+mod connections;
 mod counters;
 mod delivery;
 mod metrics;
@@ -20,16 +21,15 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::{Hint, View};
+use connections::{Connections, Place};
 use counters::Counters;
 use delivery::{Headers, MAX_BODY, Refused};
 use seen::Seen;
 pub use signature::Secrets;
 
-/// Connections at the same time; more wait to be accepted.
-const CONNECTIONS: usize = 128;
 /// For the headers of a request, and for its body.
 const PATIENCE: Duration = Duration::from_secs(5);
 const HEYGEN: &str = "/webhooks/heygen";
@@ -57,18 +57,14 @@ pub async fn serve(listener: TcpListener, sources: Sources) {
         counters: Counters::default(),
         seen: Mutex::default(),
     });
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = Connections::new();
     loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let server = Arc::clone(&server);
-                tokio::spawn(async move {
-                    connection(stream, server).await;
-                    drop(place);
-                });
+                let Some(place) = connections.place().await else {
+                    return;
+                };
+                tokio::spawn(connection(stream, Arc::clone(&server), Arc::new(place)));
             }
             // Out of descriptors, most likely: others end.
             Err(error) => {
@@ -79,18 +75,26 @@ pub async fn serve(listener: TcpListener, sources: Sources) {
     }
 }
 
-async fn connection(stream: TcpStream, server: Arc<Server>) {
+async fn connection(stream: TcpStream, server: Arc<Server>, place: Arc<Place>) {
+    let answering = Arc::clone(&place);
     let service = service_fn(move |request| {
-        let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(server.answer(request).await) }
+        let (server, place) = (Arc::clone(&server), Arc::clone(&answering));
+        async move {
+            place.speaks();
+            let answer = server.answer(request).await;
+            place.falls_silent();
+            Ok::<_, Infallible>(answer)
+        }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended");
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::debug!(%error, "a connection ended");
+        },
+        () = place.has_to_go() => tracing::debug!("a silent connection made room"),
     }
 }
 

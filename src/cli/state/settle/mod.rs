@@ -1,4 +1,6 @@
-//! `reconcile state settle`: a person says what an attempt came to.
+//! `reconcile state settle`: shows what an attempt could have come to, or takes a person's word for it.
+
+mod preview;
 
 use std::io::Write;
 
@@ -15,15 +17,22 @@ use crate::cli::exit::Exit;
 use crate::heygen::{ReadError, Session};
 use crate::output::escape;
 use crate::settle::prompt_key;
-use crate::state::{AdoptedBy, Attempt, Entry, Ledger, Phase, is_usable_id};
+use crate::state::{AdoptedBy, Attempt, Entry, Ledger, Phase, Recorded, is_usable_id};
+
+const COMMAND: &str = "state settle";
 
 pub(super) fn run(context: &Context, args: &SettleArgs) -> Result<Exit, CliError> {
+    if args.adopt.is_none() && !args.not_sent {
+        return preview::run(context, args);
+    }
     let change = &args.change;
-    let mut ledger = open(context, change, "state settle")?;
-    let attempt = unsettled(&ledger, &args.name)?;
+    let mut ledger = open(context, change, COMMAND)?;
     let decided = match &args.adopt {
-        Some(session) => adopt(context, change, &mut ledger, attempt, session)?,
-        None => not_sent(context, change, attempt)?,
+        Some(session) => {
+            let attempt = adoptable(ledger.recorded(), &args.name)?;
+            adopt(context, change, &mut ledger, attempt, session)?
+        }
+        None => not_sent(context, change, unsettled(ledger.recorded(), &args.name)?)?,
     };
     let Some(attempt) = decided else {
         return Ok(Exit::Failed);
@@ -33,8 +42,7 @@ pub(super) fn run(context: &Context, args: &SettleArgs) -> Result<Exit, CliError
 }
 
 /// The one attempt of this name that is not settled.
-fn unsettled(ledger: &Ledger, name: &str) -> Result<Attempt, CliError> {
-    let recorded = ledger.recorded();
+fn unsettled(recorded: &Recorded, name: &str) -> Result<Attempt, CliError> {
     let all = recorded.attempts_where(Phase::is_unsettled);
     let is_meant = |attempt: &&&Attempt| {
         let mut records = recorded.records.values();
@@ -50,14 +58,28 @@ fn unsettled(ledger: &Ledger, name: &str) -> Result<Attempt, CliError> {
             other.hash.short()
         ))
         .hint("`reconcile apply` looks for their sessions by itself")),
-        (None, _) => {
-            let names: Vec<_> = all.iter().map(|a| a.name.as_str()).collect();
-            let error = CliError::usage(format!("no attempt of `{name}` is to be settled"));
-            Err(match names.is_empty() {
-                true => error.hint("no attempt at all is unknown"),
-                false => error.hint(format!("these are: {}", names.join(", "))),
-            })
-        }
+        (None, _) => Err(nothing_to_settle(name, &all)),
+    }
+}
+
+fn nothing_to_settle(name: &str, all: &[&Attempt]) -> CliError {
+    let error = CliError::usage(format!("no attempt of `{name}` is to be settled"));
+    let names: Vec<_> = all.iter().map(|a| a.name.as_str()).collect();
+    match names.is_empty() {
+        true => error.hint("no attempt at all is unknown"),
+        false => error.hint(format!("these are: {}", names.join(", "))),
+    }
+}
+
+/// What is unknown, or what a person decided before and decides anew.
+fn adoptable(recorded: &Recorded, name: &str) -> Result<Attempt, CliError> {
+    let record = recorded.records.values().find(|r| r.name.as_str() == name);
+    let current = record.and_then(|r| recorded.last_attempt(&r.hash));
+    let may_change = |a: &&Attempt| a.phase.is_live() || a.phase == Phase::Failed;
+    let decided = current.filter(|a| a.adopted_by == Some(AdoptedBy::Person));
+    match decided.filter(may_change) {
+        Some(decided) => Ok(decided.clone()),
+        None => unsettled(recorded, name),
     }
 }
 
@@ -67,11 +89,11 @@ fn not_sent(
     mut attempt: Attempt,
 ) -> Result<Option<Attempt>, CliError> {
     context.say(&format!(
-        "{}: attempt {} will count as never sent, and the next apply sends it again.\n\
-         If HeyGen took it after all, that pays for it twice.",
+        "{}: attempt {} will count as never sent, and the next apply sends it again and pays for it.\n\
+         If HeyGen took it after all, it is paid for twice.",
         attempt.name, attempt.number
     ));
-    if !is_approved(context, change)? {
+    if !is_approved(context, change, COMMAND)? {
         return Ok(None);
     }
     attempt.not_sent();
@@ -94,11 +116,17 @@ fn adopt(
         None => "its prompt can't be read yet",
     };
     context.say(&format!(
-        "{}: session {} ({}) will count as attempt {}; {prompt}.",
+        "{}: session {} ({}) will count as attempt {}{}; {prompt}. This costs nothing.",
         attempt.name,
         escape(session_id),
         escape(&session.status),
-        attempt.number
+        attempt.number,
+        attempt
+            .session_id
+            .as_ref()
+            .map_or_else(String::new, |before| {
+                format!(" in place of {}", escape(before))
+            })
     ));
     if change.auto_approve && same == Some(false) {
         return Err(
@@ -106,7 +134,7 @@ fn adopt(
                 .hint("check the id; to take it all the same, answer the question on a terminal"),
         );
     }
-    if !is_approved(context, change)? {
+    if !is_approved(context, change, COMMAND)? {
         return Ok(None);
     }
     attempt.adopt(session_id.to_owned(), AdoptedBy::Person, env::now());
@@ -188,8 +216,12 @@ fn say(context: &Context, attempt: &Attempt) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     match &attempt.session_id {
-        Some(session) => writeln!(out, "settled {}: session {session}", attempt.name)?,
+        Some(session) => {
+            writeln!(out, "settled {}: session {session}", attempt.name)?;
+            context.say("If it was another, the same command with that session puts it right.");
+        }
         None => writeln!(out, "settled {}: never sent", attempt.name)?,
     }
+    context.say("Next: reconcile plan shows what is left to do.");
     Ok(Exit::Done)
 }
