@@ -26,6 +26,7 @@ pub mod plan;
 pub mod project;
 pub mod sandbox;
 pub mod settle;
+pub mod spend;
 pub mod state;
 pub mod video;
 pub mod watch;

@@ -44,14 +44,15 @@ fn each_kind_gets_its_message() {
     assert_eq!(said.len(), expected.len());
 }
 
-/// Runs `validate` within 100 MB of memory beyond what its threads reserve, and ten seconds.
+/// Runs `validate` within 100 MB of memory beyond what its threads reserve, and a minute on a
+/// busy machine.
 fn bounded(project: &Project) -> Ran {
     let begun = Instant::now();
     let mut child = project.spawn(&["validate"]);
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it hangs");
+        assert!(begun.elapsed() < Duration::from_secs(60), "it hangs");
         let text = fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("");
         let kilobytes = line.split_whitespace().nth(1).and_then(|n| n.parse().ok());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use reconcile::manifest::{
-    Decoded, FileProblem, Limit, LocalFile, LocalFiles, Manifest, NameFromPath, ReadyDefaults,
+    Decoded, FileProblem, LocalFile, LocalFiles, LocalText, Manifest, NameFromPath, ReadyDefaults,
 };
 use reconcile::video::Name;
 
@@ -16,7 +16,11 @@ impl LocalFiles for NoFiles {
         unreachable!("these manifests use no local files")
     }
 
-    fn read(&self, _: &str, _: &str, _: Limit) -> Result<LocalFile, FileProblem> {
+    fn look(&self, _: &str, _: &str) -> Result<LocalFile, FileProblem> {
+        unreachable!("these manifests use no local files")
+    }
+
+    fn read(&self, _: &str, _: &str) -> Result<LocalText, FileProblem> {
         unreachable!("these manifests use no local files")
     }
 }

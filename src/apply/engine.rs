@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::contents::{Bytes, ContentError};
+use super::contents::{Bytes, ContentError, Courier};
 use super::event::{Counts, Event, Progress};
 use super::job::{Job, Queue};
 use super::pace::Pace;
@@ -84,6 +84,8 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub counts: Counts,
+    /// Attempts whose video was completed meanwhile.
+    pub completed: HashSet<AttemptKey>,
     pub end: End,
     /// When there is something to look at or to send again, as far as this run knows.
     pub wake: Option<Instant>,
@@ -95,6 +97,7 @@ impl Outcome {
     pub fn interrupted() -> Self {
         Self {
             counts: Counts::default(),
+            completed: HashSet::new(),
             end: End::Interrupted,
             wake: None,
         }
@@ -106,7 +109,9 @@ pub struct Engine<'a> {
     pub(super) ledger: &'a mut Ledger,
     pub(super) reader: Reader,
     pub(super) writer: Writer,
-    pub(super) bytes: Arc<dyn Bytes>,
+    pub(super) courier: Courier,
+    /// Tells uploads that nothing more is sent.
+    halted: watch::Sender<bool>,
     pub(super) limits: Limits,
     pub(super) clock: fn() -> Timestamp,
     pub(super) heygen_clock: HeygenClock,
@@ -134,12 +139,14 @@ pub struct Engine<'a> {
     /// Nothing is looked at any more either.
     pub(super) blind: bool,
     pub(super) counts: Counts,
+    completed: HashSet<AttemptKey>,
     pub(super) wanted: usize,
 }
 
 /// A request that came back.
 pub(super) enum Done {
-    Uploaded(Box<Job>, Result<Vec<(Sha256Hex, String)>, ContentError>),
+    /// One file of a job, and its asset id.
+    Uploaded(Box<Job>, Sha256Hex, Result<String, ContentError>),
     Answered(Box<Job>, Box<Attempt>, Answer),
     /// A superseded session was told to stop.
     Stopped(Name, String, Result<(), ReadError>),
@@ -177,13 +184,20 @@ pub struct Parts<'a> {
 impl<'a> Engine<'a> {
     #[must_use]
     pub fn new(parts: Parts<'a>) -> Self {
+        let (halted, stop) = watch::channel(false);
         parts.pace.caution.begin_again(Instant::now());
         Self {
             pace: parts.pace,
             ledger: parts.ledger,
             reader: parts.reader,
+            courier: Courier {
+                writer: parts.writer.clone(),
+                bytes: parts.bytes,
+                gauge: Arc::default(),
+                stop,
+            },
+            halted,
             writer: parts.writer,
-            bytes: parts.bytes,
             limits: parts.limits,
             clock: parts.clock,
             heygen_clock: parts.heygen_clock,
@@ -202,6 +216,7 @@ impl<'a> Engine<'a> {
             halt: None,
             blind: false,
             counts: Counts::default(),
+            completed: HashSet::new(),
             wanted: 0,
         }
     }
@@ -315,6 +330,7 @@ impl<'a> Engine<'a> {
     /// Nothing new is sent from here on. The first reason stands.
     pub(super) fn halt(&mut self, end: End) {
         self.halt.get_or_insert(end);
+        self.halted.send_replace(true);
     }
 
     pub(super) fn stop_sending(&mut self, cause: Cause, text: String) {
@@ -365,6 +381,9 @@ impl<'a> Engine<'a> {
 
     pub(super) fn emit(&mut self, event: Event) {
         self.counts.add(&event);
+        if let Event::Completed(attempt) = &event {
+            self.completed.insert(attempt.key());
+        }
         (self.report)(event);
     }
 
@@ -376,6 +395,7 @@ impl<'a> Engine<'a> {
             rendering: self.pace.schedule.len(),
             completed: self.counts.completed,
             failed: self.counts.failed + self.counts.rejected + self.counts.unknown,
+            upload: self.courier.gauge.read(),
         };
         (self.report)(Event::Progress(progress));
     }
@@ -385,6 +405,7 @@ impl<'a> Engine<'a> {
         self.counts.not_started += self.queue.len() + self.dependents.len();
         Outcome {
             counts: self.counts,
+            completed: self.completed,
             end: self.halt.unwrap_or(End::Done),
             wake,
         }

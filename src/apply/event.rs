@@ -86,6 +86,8 @@ pub struct Progress {
     pub rendering: usize,
     pub completed: usize,
     pub failed: usize,
+    /// Bytes sent of how many, where a large file is being uploaded.
+    pub upload: Option<(u64, u64)>,
 }
 
 /// How many of each, for the last line.

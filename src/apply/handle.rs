@@ -6,13 +6,12 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::caution::Step;
-use super::contents::ContentError;
 use super::engine::{Cause, Done, End, Engine, Until};
 use super::event::{Event, PauseCause};
 use super::job::Job;
 use crate::heygen::{Answer, ApiError, ReadError};
-use crate::state::{Asset, Attempt, Entry, Failure, Phase, StateError};
-use crate::video::{Name, Sha256Hex, VideoHash};
+use crate::state::{Attempt, Entry, Failure, Phase, StateError};
+use crate::video::{Name, VideoHash};
 
 /// Connections that fail in a row before the run gives up.
 const MAX_UNREACHABLE: u32 = 5;
@@ -24,7 +23,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 impl Engine<'_> {
     pub(super) fn take_back(&mut self, done: Result<Done, JoinError>) -> Result<(), StateError> {
         match done {
-            Ok(Done::Uploaded(job, result)) => self.uploaded(*job, result),
+            Ok(Done::Uploaded(job, sha256, result)) => self.uploaded(*job, sha256, result),
             Ok(Done::Answered(job, attempt, answer)) => self.answered(*job, *attempt, answer),
             Ok(Done::Stopped(name, session_id, stopped)) => {
                 self.stopped(&name, &session_id, stopped);
@@ -54,41 +53,6 @@ impl Engine<'_> {
             Err(error) => format!("{name}: session {session_id} could not be stopped: {error}"),
         };
         self.emit(Event::Notice(text));
-    }
-
-    fn uploaded(
-        &mut self,
-        job: Job,
-        result: Result<Vec<(Sha256Hex, String)>, ContentError>,
-    ) -> Result<(), StateError> {
-        self.uploading -= 1;
-        let assets = match result {
-            Ok(assets) => assets,
-            Err(ContentError::Refused(error)) => {
-                self.queue.put_back(job);
-                self.refused(&error);
-                return Ok(());
-            }
-            Err(error) => {
-                self.queue.finish(&job);
-                self.not_started(&job, "file", error.to_string());
-                return Ok(());
-            }
-        };
-        let uploaded_at = (self.clock)();
-        let entry = |(sha256, asset_id)| {
-            Entry::Asset(Asset {
-                sha256,
-                asset_id,
-                uploaded_at,
-            })
-        };
-        self.ledger.write(assets.into_iter().map(entry).collect())?;
-        if self.halt.is_some() {
-            self.queue.put_back(job);
-            return Ok(());
-        }
-        self.submit(job)
     }
 
     fn answered(

@@ -8,8 +8,10 @@ mod caution;
 mod contents;
 mod engine;
 mod event;
+mod gauge;
 mod handle;
 mod job;
+mod large;
 mod looks;
 mod notes;
 mod pace;
@@ -22,6 +24,7 @@ mod start;
 mod survey;
 mod texts;
 mod timing;
+mod uploads;
 
 pub use contents::{Bytes, ContentError};
 pub use engine::{Cause, End, Engine, Limits, Outcome, Parts, Stop, Until};

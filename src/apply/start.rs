@@ -1,10 +1,7 @@
 //! Starting: free actions at once, submissions as slots, pauses and held prompts allow.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
-use super::contents::{missing, upload};
 use super::engine::{Cause, Done, Engine};
 use super::event::Event;
 use super::job::Job;
@@ -126,27 +123,6 @@ impl Engine<'_> {
             hash,
             failure,
         });
-    }
-
-    fn start(&mut self, job: Job) -> Result<(), StateError> {
-        let missing = missing(&job, self.ledger.recorded());
-        if missing.is_empty() {
-            return self.submit(job);
-        }
-        self.uploading += 1;
-        let (writer, bytes) = (self.writer.clone(), Arc::clone(&self.bytes));
-        self.requests.spawn(async move {
-            let mut assets = Vec::new();
-            for (content, media_type) in missing {
-                let sha256 = content.sha256;
-                match upload(&writer, Arc::clone(&bytes), content, media_type).await {
-                    Ok(asset_id) => assets.push((sha256, asset_id)),
-                    Err(error) => return Done::Uploaded(Box::new(job), Err(error)),
-                }
-            }
-            Done::Uploaded(Box::new(job), Ok(assets))
-        });
-        Ok(())
     }
 
     /// Writes the intent, then sends. The order is the promise: a crash in between leaves an

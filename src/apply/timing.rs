@@ -22,12 +22,20 @@ impl Engine<'_> {
 
     /// When the loop has to go round although nothing came back.
     pub(super) fn wake(&self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(60);
+        let far = Instant::now() + self.longest_wait();
         if self.blind {
             return far;
         }
         let due = [self.next_due(), self.limits.deadline];
         due.into_iter().flatten().fold(far, Instant::min)
+    }
+
+    /// How far an upload is wants to be shown.
+    fn longest_wait(&self) -> Duration {
+        match self.courier.gauge.read() {
+            Some(_) => Duration::from_millis(500),
+            None => Duration::from_secs(60),
+        }
     }
 
     /// When something can be done that can't be done now.

@@ -10,6 +10,7 @@ use super::approve;
 use super::args::ApplyArgs;
 use super::connect::{Reading, connect};
 use super::context::Context;
+use super::cost;
 use super::desired;
 use super::env;
 use super::error::CliError;
@@ -25,7 +26,7 @@ use crate::apply::{
     spec_from, survey,
 };
 use crate::heygen::{Me, Writer};
-use crate::output::{Reporter, count};
+use crate::output::{Reporter, Spent, count};
 use crate::plan::{self, Action, Kind, Options, Plan};
 use crate::project::{Desired, ProjectBytes, Settings};
 use crate::settle::{Delays, HeygenClock};
@@ -223,10 +224,18 @@ impl<'a> Apply<'a> {
             true => None,
             false => Some(self.work(ledger, &mut ready, &mut reporter)?),
         };
+        let spent = self.spent(ledger.recorded(), &ready, outcome.as_ref());
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
-        reporter.finish(&counts)?;
+        reporter.finish(&counts, &spent)?;
         self.say_what_is_left(outcome.as_ref());
         Ok(self.exit(ledger.recorded(), &ready, outcome.as_ref()))
+    }
+
+    fn spent(&self, recorded: &Recorded, ready: &Ready, outcome: Option<&Outcome>) -> Spent {
+        let completed = outcome.map(|o| &o.completed);
+        completed.map_or_else(Spent::default, |completed| {
+            cost::spent(self.context, &self.settings, ready, recorded, completed)
+        })
     }
 
     /// Stopped early is not lost: what goes on without us, and how to come back to it.

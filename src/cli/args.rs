@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::cost::CostArgs;
 use super::schema::SchemaArgs;
 use super::state::StateArgs;
 use super::webhook::WebhookArgs;
@@ -205,6 +206,8 @@ pub(super) struct WatchArgs {
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) names: Names,
+    #[command(flatten)]
+    pub(super) cost: CostArgs,
     /// Show the rehearsal's state
     #[arg(long)]
     pub(super) sandbox: bool,

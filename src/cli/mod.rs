@@ -9,6 +9,7 @@ mod args;
 mod completions;
 mod connect;
 mod context;
+mod cost;
 mod desired;
 mod env;
 mod error;

@@ -4,17 +4,21 @@ use std::io::{BufWriter, Write};
 
 use super::args::StatusArgs;
 use super::context::Context;
+use super::cost;
 use super::desired;
 use super::env;
 use super::error::CliError;
 use super::exit::Exit;
 use super::select;
-use crate::output::{StatusRow, problems, status_json, write_status};
+use crate::output::{StatusRow, made_text, problems, status_json, write_status};
 use crate::plan::Selection;
 use crate::project::Desired;
 use crate::state::{Attempt, Phase, ReadState, Record, Recorded, open_reader};
 
 pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
+    if args.cost.cost {
+        return cost::run(context, args);
+    }
     context.refuse_github()?;
     let settings = context.settings()?;
     let state_dir = context.state_dir(&settings, args.sandbox)?;
@@ -28,7 +32,10 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError
         let errors = problems::json(&desired.problems);
         writeln!(out, "{}", status_json(&rows, errors))?;
     } else {
-        write_status(&mut out, &rows, context.stdout_paint(), env::now())?;
+        let sum = cost::made(&recorded, &desired, &selection);
+        let made = (sum.videos > 0).then(|| made_text(&sum, settings.price_per_second));
+        let paint = context.stdout_paint();
+        write_status(&mut out, &rows, paint, env::now(), made.as_deref())?;
     }
     out.flush()?;
     Ok(match desired.problems.is_empty() {

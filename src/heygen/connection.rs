@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 /// No answer of this API is larger; a longer body is cut off and counts as unreadable.
@@ -63,8 +63,7 @@ impl Base {
             && url.fragment().is_none();
         match url.scheme() {
             _ if !plain => Err(BaseError::Extra),
-            "https" => Ok(Self(url)),
-            "http" if is_loopback(&url) => Ok(Self(url)),
+            _ if is_safe(&url) => Ok(Self(url)),
             "http" => Err(BaseError::Insecure),
             _ => Err(BaseError::Syntax),
         }
@@ -75,9 +74,14 @@ impl Base {
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
+}
 
-    fn is_plain_http(&self) -> bool {
-        self.0.scheme() == "http"
+/// What is sent there stays private: https, or http that does not leave this machine.
+pub(super) fn is_safe(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => true,
+        "http" => is_loopback(url),
+        _ => false,
     }
 }
 
@@ -95,22 +99,9 @@ impl Connection {
     /// idled may be closed already, and a client that finds out too late can't tell whether its
     /// request arrived.
     pub(super) fn new(config: Config, idle: usize) -> Result<Self, ConnectError> {
-        // Fails only where a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         headers.insert("x-api-key", key_header(&config.key)?);
-        let mut builder = Client::builder()
-            .default_headers(headers)
-            .user_agent(concat!("reconcile/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .pool_max_idle_per_host(idle)
-            .connect_timeout(CONNECT_TIMEOUT);
-        if config.base.is_plain_http() {
-            // This machine only: no proxy, and no need for the system's certificates.
-            builder = builder.no_proxy().tls_certs_only([]);
-        }
+        let builder = client_for(&config.base.0, idle).default_headers(headers);
         let client = builder.build().map_err(ConnectError::Tls)?;
         Ok(Self { client, config })
     }
@@ -131,6 +122,28 @@ impl Connection {
     /// The key must not come back to people, in whatever text it is echoed.
     pub(super) fn redact(&self, text: String) -> String {
         text.replace(self.config.key.expose_secret(), "***")
+    }
+}
+
+/// A client for one place that has no key to give away.
+pub(super) fn keyless(url: &Url) -> Result<Client, ConnectError> {
+    client_for(url, 0).build().map_err(ConnectError::Tls)
+}
+
+fn client_for(url: &Url, idle: usize) -> ClientBuilder {
+    // Fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .user_agent(concat!("reconcile/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .pool_max_idle_per_host(idle)
+        .connect_timeout(CONNECT_TIMEOUT);
+    match url.scheme() {
+        // This machine only: no proxy, and no need for the system's certificates.
+        "http" => builder.no_proxy().tls_certs_only([]),
+        _ => builder,
     }
 }
 

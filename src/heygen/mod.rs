@@ -7,6 +7,7 @@
 mod answer;
 mod api_error;
 mod connection;
+mod direct;
 mod endpoints;
 mod reader;
 mod wire;
@@ -15,6 +16,7 @@ mod writer;
 pub use answer::Answer;
 pub use api_error::ApiError;
 pub use connection::{Base, BaseError, Config, ConnectError};
+pub use direct::{LargeFile, MAX_SIMPLE_UPLOAD, PutError, Ticket, put};
 pub use endpoints::Endpoints;
 pub use reader::{Listed, Me, ReadError, Reader, STATUS_BATCH};
 pub use wire::{

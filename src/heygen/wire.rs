@@ -3,6 +3,8 @@
 //! Answers are read leniently: unknown fields are ignored, and a status is text, because a value
 //! nobody listed means "still running".
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /v3/video-agents`.
@@ -127,6 +129,36 @@ pub(super) struct User {
 #[derive(Debug, Deserialize)]
 pub(super) struct UploadedAsset {
     pub(super) asset_id: String,
+}
+
+/// Body of `POST /v3/assets/direct-uploads`.
+#[derive(Debug, Serialize)]
+pub(super) struct BeginUpload<'a> {
+    pub(super) filename: &'a str,
+    pub(super) content_type: &'a str,
+    pub(super) size_bytes: u64,
+    pub(super) checksum_sha256: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BegunUpload {
+    pub(super) asset_id: String,
+    pub(super) upload_url: String,
+    pub(super) upload_headers: BTreeMap<String, String>,
+    pub(super) expires_in_seconds: u64,
+    pub(super) max_bytes: u64,
+}
+
+/// Body of `POST /v3/assets/{asset_id}/complete`.
+#[derive(Debug, Serialize)]
+pub(super) struct CompleteUpload<'a> {
+    pub(super) checksum_sha256: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CompletedUpload {
+    pub(super) asset_id: String,
+    pub(super) size_bytes: u64,
 }
 
 /// An event that HeyGen delivered when a job ended.

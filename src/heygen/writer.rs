@@ -12,7 +12,7 @@ use super::wire::{CreateRequest, Data, UploadedAsset};
 
 /// Writes to HeyGen.
 #[derive(Debug, Clone)]
-pub struct Writer(Connection);
+pub struct Writer(pub(super) Connection);
 
 /// Why an upload did not end with an asset. Uploads cost nothing and honour their key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum UploadError {
     Refused(ApiError),
     /// This file is not accepted.
     Rejected(ApiError),
+    /// What HeyGen answered can't be used for this file.
+    Unusable(String),
     /// Worth trying again.
     Passing {
         reason: String,
@@ -114,16 +116,24 @@ impl Writer {
             .file_name(idempotency_key.to_owned())
             .mime_str(media_type)
             .map_err(|e| passing(describe(&e)))?;
-        let response = self
+        let request = self
             .0
             .client
             .post(self.0.url("/v3/assets"))
             .header("Idempotency-Key", idempotency_key)
             .timeout(self.0.config.upload_timeout)
-            .multipart(Form::new().part("file", part))
-            .send()
-            .await
-            .map_err(|e| passing(self.0.unreachable(&e)))?;
+            .multipart(Form::new().part("file", part));
+        let asset: UploadedAsset = self.offer(request).await?;
+        Ok(asset.asset_id)
+    }
+
+    /// Sends what costs nothing, and reads the answer if it was taken.
+    pub(super) async fn offer<T: Offered>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, UploadError> {
+        let sent = request.send().await;
+        let response = sent.map_err(|e| passing(self.0.unreachable(&e)))?;
         let status = response.status().as_u16();
         let retry_after = header(&response, "retry-after")
             .and_then(|text| text.trim().parse().ok())
@@ -133,7 +143,7 @@ impl Writer {
         let mut error = ApiError::read(status, id, &bytes);
         error.message = self.0.redact(error.message);
         match status {
-            200..=299 => uploaded(&bytes).ok_or_else(|| passing(error.to_string())),
+            200..=299 => taken(&bytes).ok_or_else(|| passing(error.to_string())),
             401..=403 => Err(UploadError::Refused(error)),
             400 | 404 | 413 | 415 | 422 => Err(UploadError::Rejected(error)),
             _ => Err(UploadError::Passing {
@@ -144,9 +154,20 @@ impl Writer {
     }
 }
 
-fn uploaded(bytes: &[u8]) -> Option<String> {
-    let asset: Data<UploadedAsset> = serde_json::from_slice(bytes).ok()?;
-    Some(asset.data.asset_id).filter(|id| crate::state::is_usable_id(id))
+/// An answer that names an asset.
+pub(super) trait Offered: serde::de::DeserializeOwned {
+    fn asset_id(&self) -> &str;
+}
+
+impl Offered for UploadedAsset {
+    fn asset_id(&self) -> &str {
+        &self.asset_id
+    }
+}
+
+fn taken<T: Offered>(bytes: &[u8]) -> Option<T> {
+    let answer: Data<T> = serde_json::from_slice(bytes).ok()?;
+    Some(answer.data).filter(|answer| crate::state::is_usable_id(answer.asset_id()))
 }
 
 fn passing(reason: String) -> UploadError {

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::fields::{Checker, Fields};
-use super::local::{LIMIT_OF_UPLOADS, LocalFiles};
+use super::local::LocalFiles;
 use super::node::{Node, Span};
 use super::problem::{Place, Problem};
 use super::values::{MAX_ID, check_https, is_id};
@@ -93,16 +93,16 @@ type Looked = Result<(FileSpec, Option<Content>), Box<Problem>>;
 impl LocalGiven {
     fn look(&self, said_in: &str, local: &dyn LocalFiles, locals: &mut Vec<Arc<str>>) -> Looked {
         let file = local
-            .read(said_in, &self.path, LIMIT_OF_UPLOADS)
+            .look(said_in, &self.path)
             .map_err(|problem| problem.at(said_in, &self.place))?;
         locals.push(file.path.clone());
         let content = Content {
-            sha256: Sha256Hex::of(&file.bytes),
-            bytes: file.bytes.len() as u64,
+            sha256: file.sha256,
+            bytes: file.bytes,
             source: ContentSource::Path(file.path),
         };
         let said = self.media_type.as_ref();
-        let media_type = media_type(&file.bytes, said, said_in, &self.place)?;
+        let media_type = media_type(file.media_type, said, said_in, &self.place)?;
         Ok(of_content(media_type, content))
     }
 }
@@ -112,9 +112,9 @@ fn of_content(media_type: MediaType, content: Content) -> (FileSpec, Option<Cont
     (FileSpec::Content { media_type, sha256 }, Some(content))
 }
 
-/// The type of the bytes, with which the one that is said must agree.
+/// The type that the bytes have, with which the one that is said must agree.
 fn media_type(
-    bytes: &[u8],
+    found: Option<MediaType>,
     said: Option<&Said>,
     said_in: &str,
     place: &Place,
@@ -128,7 +128,7 @@ fn media_type(
             suggestion: Some(way_out),
         })
     };
-    let Some(found) = MediaType::sniff(bytes) else {
+    let Some(found) = found else {
         let known = MediaType::ALL.map(MediaType::as_str).join(", ");
         let message = "by its first bytes this is no kind of file that HeyGen takes";
         let way_out = format!("use one of {known}");
@@ -246,7 +246,7 @@ impl Item<'_, '_> {
             }
         };
         let (path, place) = (&*self.checker.source.path, self.checker.place(span));
-        match media_type(&bytes, said.as_ref(), path, &place) {
+        match media_type(MediaType::sniff(&bytes), said.as_ref(), path, &place) {
             Ok(media_type) => {
                 let content = Content {
                     sha256: Sha256Hex::of(&bytes),

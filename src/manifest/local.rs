@@ -3,25 +3,10 @@
 use std::sync::Arc;
 
 use super::problem::{Place, Problem};
+use crate::video::{MediaType, Sha256Hex};
 
-/// Largest file `POST /v3/assets` takes. Source: HeyGen's reference.
-pub const MAX_UPLOAD: u64 = 32 * 1024 * 1024;
-
-pub(super) const LIMIT_OF_UPLOADS: Limit = Limit {
-    bytes: MAX_UPLOAD,
-    why: "HeyGen takes at most 33554432 (32 MB)",
-};
-pub(super) const LIMIT_OF_PROMPTS: Limit = Limit {
-    bytes: 1 << 20,
-    why: "no prompt file has more than 1048576 (1 MiB)",
-};
-
-/// How much is read, and what is said of more.
-#[derive(Debug, Clone, Copy)]
-pub struct Limit {
-    pub bytes: u64,
-    pub why: &'static str,
-}
+/// Largest text file that can hold a prompt, in bytes.
+pub const MAX_TEXT: u64 = 1 << 20;
 
 /// The files of a project, by the words of a manifest or of the settings.
 pub trait LocalFiles {
@@ -29,13 +14,26 @@ pub trait LocalFiles {
     /// outside the project.
     fn named(&self, said_in: &str, given: &str) -> Option<Arc<str>>;
 
-    /// The bytes of that file.
-    fn read(&self, said_in: &str, given: &str, limit: Limit) -> Result<LocalFile, FileProblem>;
+    /// What a file is, however large.
+    fn look(&self, said_in: &str, given: &str) -> Result<LocalFile, FileProblem>;
+
+    /// All of a file of at most [`MAX_TEXT`] bytes.
+    fn read(&self, said_in: &str, given: &str) -> Result<LocalText, FileProblem>;
 }
 
 #[derive(Debug, Clone)]
 pub struct LocalFile {
     /// Relative to the project directory, `/`-separated, links followed.
+    pub path: Arc<str>,
+    pub bytes: u64,
+    pub sha256: Sha256Hex,
+    /// `None` if the bytes are of no kind that HeyGen takes.
+    pub media_type: Option<MediaType>,
+}
+
+#[derive(Debug, Clone)]
+pub struct LocalText {
+    /// As [`LocalFile::path`].
     pub path: Arc<str>,
     pub bytes: Vec<u8>,
 }

@@ -21,7 +21,7 @@ mod yaml;
 pub use decode::{Decoded, NameFromPath, decode};
 pub use defaults::{Defaults, ReadyDefaults};
 pub use fields::{Checker, Fields};
-pub use local::{FileProblem, Limit, LocalFile, LocalFiles, MAX_UPLOAD};
+pub use local::{FileProblem, LocalFile, LocalFiles, LocalText, MAX_TEXT};
 pub use node::{Meaning, Node, Scalar, Span, Value};
 pub use problem::{Place, Problem};
 pub use schema::{defaults_schema, https_schema, manifest_schema};

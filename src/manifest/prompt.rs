@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fields::{Checker, Fields};
-use super::local::{LIMIT_OF_PROMPTS, LocalFiles};
+use super::local::LocalFiles;
 use super::node::Span;
 use super::problem::Problem;
 use super::source::Source;
@@ -94,7 +94,7 @@ fn read(
     let said_in = &*checker.source.path;
     locals.extend(local.named(said_in, given));
     let file = local
-        .read(said_in, given, LIMIT_OF_PROMPTS)
+        .read(said_in, given)
         .map_err(|problem| problem.at(said_in, &checker.place(span)))?;
     locals.push(file.path.clone());
     if is_hidden(&file.path) {

@@ -233,7 +233,7 @@ fn file_properties() -> Value {
             "type": ["string", "null"],
             "minLength": 1,
             "pattern": "^[^/]",
-            "description": "A local file: relative to this file, inside the project, at most 32 MB. \
+            "description": "A local file: relative to this file, inside the project, at most 5 GiB. \
                 Its bytes count for the hash, not its name.",
         },
         "data": {

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::record::ways_out;
-use super::{Paint, escape, short_duration};
+use super::{Paint, Spent, escape, short_duration};
 use crate::apply::{Counts, Event, Progress};
 use crate::state::{Attempt, Phase};
 
@@ -62,15 +62,15 @@ impl Reporter {
         }
     }
 
-    pub fn finish(&mut self, counts: &Counts) -> io::Result<()> {
+    pub fn finish(&mut self, counts: &Counts, spent: &Spent) -> io::Result<()> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        let line = match self.json {
-            true => summary_json(counts).to_string(),
-            false => summary_text(counts),
-        };
-        if !line.is_empty() {
+        if self.json {
+            self.line(&summary_json(counts, spent).to_string());
+            return self.result();
+        }
+        for line in [summary_text(counts), spent.text()].into_iter().flatten() {
             self.line(&line);
         }
         self.result()
@@ -156,6 +156,10 @@ fn progress_text(p: &Progress) -> String {
     if p.wanted > 0 {
         parts.push(format!("{} of {} submitted", p.accepted, p.wanted));
     }
+    if let Some((sent, total)) = p.upload {
+        let (sent, total) = (megabytes(sent), megabytes(total));
+        parts.push(format!("uploading {sent} of {total} MB"));
+    }
     for (n, what) in [
         (p.sending, "sending"),
         (p.rendering, "rendering"),
@@ -167,6 +171,10 @@ fn progress_text(p: &Progress) -> String {
         }
     }
     parts.join(", ")
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes / 1_000_000
 }
 
 fn text_line(event: &Event, paint: Paint) -> Option<String> {
@@ -346,13 +354,14 @@ fn with(mut line: Value, field: &str, value: Value) -> Value {
     line
 }
 
-fn summary_json(counts: &Counts) -> Value {
+fn summary_json(counts: &Counts, spent: &Spent) -> Value {
     let mut value = json!(counts);
     value["type"] = json!("summary");
+    spent.add_to(&mut value);
     value
 }
 
-fn summary_text(c: &Counts) -> String {
+fn summary_text(c: &Counts) -> Option<String> {
     let parts: Vec<_> = [
         (c.submitted, "submitted"),
         (c.reused, "reused"),
@@ -369,8 +378,25 @@ fn summary_text(c: &Counts) -> String {
     .filter(|(n, _)| *n > 0)
     .map(|(n, what)| format!("{n} {what}"))
     .collect();
-    match parts.is_empty() {
-        true => String::new(),
-        false => format!("Applied: {}.", parts.join(", ")),
+    (!parts.is_empty()).then(|| format!("Applied: {}.", parts.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_shows_how_much_of_a_large_file_is_sent() {
+        let progress = Progress {
+            wanted: 2,
+            accepted: 1,
+            sending: 1,
+            upload: Some((254_900_000, 419_430_400)),
+            ..Progress::default()
+        };
+        assert_eq!(
+            progress_text(&progress),
+            "1 of 2 submitted, uploading 254 of 419 MB, 1 sending"
+        );
     }
 }

@@ -69,11 +69,13 @@ fn submitted_at(attempt: &Attempt) -> Option<Timestamp> {
     attempt.session_id.as_ref().and(attempt.answered_at)
 }
 
+/// `made` says what was made in all, if anything was.
 pub fn write_status(
     out: &mut dyn Write,
     rows: &[StatusRow<'_>],
     paint: Paint,
     now: Timestamp,
+    made: Option<&str>,
 ) -> io::Result<()> {
     if rows.is_empty() {
         return writeln!(out, "No videos: no manifests and nothing recorded.");
@@ -94,8 +96,9 @@ pub fn write_status(
         .count();
     writeln!(
         out,
-        "{}, {finished} completed",
-        count(rows.len(), "video", "videos")
+        "{}, {finished} completed{}",
+        count(rows.len(), "video", "videos"),
+        made.map_or_else(String::new, |made| format!("; {made}"))
     )
 }
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::DiffLine;
-use super::cost::to_hundredths_of_cents;
 use crate::manifest::Origin;
+use crate::spend::rounded_usd;
 use crate::video::{Name, VideoHash};
 
 /// Everything `apply` would do, in the order of names.
@@ -210,7 +210,7 @@ impl Plan {
         let (count, usd) = of_defaults.fold((0, 0.0), |(count, usd), action| {
             (count + 1, usd + action.estimate_usd.unwrap_or(0.0))
         });
-        (count, to_hundredths_of_cents(usd))
+        (count, rounded_usd(usd))
     }
 
     /// Dollars for what is submitted for certain, as estimated.

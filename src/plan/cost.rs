@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::spend::rounded_usd;
+
 /// The settings an estimate rests on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pricing {
@@ -20,7 +22,7 @@ impl Pricing {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52 videos")]
         let videos = submissions as f64;
         let exact = videos * self.default_duration.as_secs_f64() * self.price_per_second;
-        to_hundredths_of_cents(exact)
+        rounded_usd(exact)
     }
 
     #[must_use]
@@ -31,10 +33,6 @@ impl Pricing {
             self.price_per_second
         )
     }
-}
-
-pub(super) fn to_hundredths_of_cents(usd: f64) -> f64 {
-    (usd * 10_000.0).round() / 10_000.0
 }
 
 #[cfg(test)]

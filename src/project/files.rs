@@ -11,8 +11,12 @@ use rustix::fs::OFlags;
 use super::index::Stat;
 use crate::apply::Bytes;
 use crate::manifest::{
-    Content, ContentSource, FileProblem, Limit, LocalFile, LocalFiles, MAX_UPLOAD,
+    Content, ContentSource, FileProblem, LocalFile, LocalFiles, LocalText, MAX_TEXT,
 };
+use crate::video::{MAX_FILE_BYTES, MediaType, Sha256Hasher};
+
+/// So much of a file is in memory at a time.
+const PIECE: usize = 256 << 10;
 
 /// Opens a file that is one: a FIFO would hang the reader, a device might do worse.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
@@ -57,29 +61,49 @@ impl LocalFiles for ProjectFiles {
         inside.then(|| path.to_string_lossy().into())
     }
 
-    fn read(&self, said_in: &str, given: &str, limit: Limit) -> Result<LocalFile, FileProblem> {
-        let path = self.resolve(said_in, given)?;
-        let unreadable =
-            |e: io::Error| problem("file_unreadable", format!("{given} cannot be read: {e}"));
-        let file = open_regular(&path).map_err(unreadable)?;
-        let size = file.metadata().map_err(unreadable)?.len();
-        if size > limit.bytes {
-            let message = format!("{given} has {size} bytes; {}", limit.why);
-            return Err(problem("file_too_large", message));
-        }
+    fn look(&self, said_in: &str, given: &str) -> Result<LocalFile, FileProblem> {
+        let limit = "HeyGen takes at most 5368709120 (5 GiB)";
+        let (path, file) = self.open(said_in, given, MAX_FILE_BYTES, limit)?;
+        let read = examine(file).map_err(|e| unreadable(given, &e))?;
+        Ok(LocalFile { path, ..read })
+    }
+
+    fn read(&self, said_in: &str, given: &str) -> Result<LocalText, FileProblem> {
+        let limit = "no prompt file has more than 1048576 (1 MiB)";
+        let (path, mut file) = self.open(said_in, given, MAX_TEXT, limit)?;
         let mut bytes = Vec::new();
-        file.take(limit.bytes)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
-        Ok(LocalFile {
-            path: shown(&self.root, &path),
-            bytes,
-        })
+        file.read_to_end(&mut bytes)
+            .map_err(|e| unreadable(given, &e))?;
+        Ok(LocalText { path, bytes })
     }
 }
 
 fn folder_of(file: &str) -> &Path {
     Path::new(file).parent().unwrap_or(Path::new(""))
+}
+
+/// Reads a file once, a piece at a time.
+fn examine(mut file: impl Read) -> io::Result<LocalFile> {
+    let (mut hasher, mut bytes) = (Sha256Hasher::default(), 0);
+    let mut piece = Vec::with_capacity(PIECE);
+    let mut media_type = None;
+    loop {
+        piece.clear();
+        let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece)?;
+        if bytes == 0 {
+            media_type = MediaType::sniff(&piece);
+        }
+        hasher.update(&piece);
+        bytes += read as u64;
+        if read < PIECE {
+            return Ok(LocalFile {
+                path: "".into(),
+                bytes,
+                sha256: hasher.finish(),
+                media_type,
+            });
+        }
+    }
 }
 
 impl ProjectFiles {
@@ -91,6 +115,26 @@ impl ProjectFiles {
 
     fn is_of_state(&self, path: &Path) -> bool {
         self.state != self.root && path.starts_with(&self.state)
+    }
+
+    /// Where the file is, and no more of it than `most` bytes.
+    fn open(
+        &self,
+        said_in: &str,
+        given: &str,
+        most: u64,
+        limit: &str,
+    ) -> Result<(Arc<str>, io::Take<File>), FileProblem> {
+        let path = self.resolve(said_in, given)?;
+        let file = open_regular(&path).map_err(|e| unreadable(given, &e))?;
+        let size = file.metadata().map_err(|e| unreadable(given, &e))?.len();
+        match size > most {
+            true => Err(problem(
+                "file_too_large",
+                format!("{given} has {size} bytes; {limit}"),
+            )),
+            false => Ok((shown(&self.root, &path), file.take(most))),
+        }
     }
 
     fn resolve(&self, said_in: &str, given: &str) -> Result<PathBuf, FileProblem> {
@@ -120,10 +164,7 @@ impl ProjectFiles {
                 ));
                 Err(problem)
             }
-            Err(e) => Err(problem(
-                "file_unreadable",
-                format!("{given} cannot be read: {e}"),
-            )),
+            Err(e) => Err(unreadable(given, &e)),
         }
     }
 }
@@ -144,6 +185,13 @@ fn leaves(path: &Path) -> bool {
     false
 }
 
+fn unreadable(given: &str, error: &io::Error) -> FileProblem {
+    problem(
+        "file_unreadable",
+        format!("{given} cannot be read: {error}"),
+    )
+}
+
 fn problem(code: &'static str, message: String) -> FileProblem {
     FileProblem {
         code,
@@ -152,7 +200,7 @@ fn problem(code: &'static str, message: String) -> FileProblem {
     }
 }
 
-/// Reads the bytes of a manifest's contents again, for an upload, under the same rules.
+/// Opens a manifest's contents again, for an upload, under the same rules.
 pub struct ProjectBytes {
     root: PathBuf,
 }
@@ -167,9 +215,11 @@ impl ProjectBytes {
 }
 
 impl Bytes for ProjectBytes {
-    fn read(&self, content: &Content) -> io::Result<Vec<u8>> {
+    fn open(&self, content: &Content) -> io::Result<Box<dyn Read + Send>> {
         let path = match &content.source {
-            ContentSource::Inline(bytes) => return Ok(bytes.to_vec()),
+            ContentSource::Inline(bytes) => {
+                return Ok(Box::new(io::Cursor::new(Arc::clone(bytes))));
+            }
             ContentSource::Path(path) => path,
         };
         let root = self.root.canonicalize()?;
@@ -179,10 +229,6 @@ impl Bytes for ProjectBytes {
                 "it lies outside the project now",
             )
         })?;
-        let mut bytes = Vec::new();
-        open_regular(&real)?
-            .take(MAX_UPLOAD + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
+        Ok(Box::new(open_regular(&real)?))
     }
 }

@@ -22,7 +22,7 @@ const FIELDS: [&str; 11] = [
     "callback_id",
     "incognito_mode",
 ];
-const MEDIA_TYPES: [&str; 7] = [
+pub(super) const MEDIA_TYPES: [&str; 7] = [
     "image/png",
     "image/jpeg",
     "video/mp4",

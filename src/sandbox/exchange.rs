@@ -47,6 +47,9 @@ pub(super) async fn exchange(received: Received, world: Shared) -> Reply {
         return reply(&control(&received, &mut lock(&world)), &request_id);
     }
     let (faults, number) = arrive(&received, &world);
+    if received.is_cut {
+        return Err(Dropped);
+    }
     let claim = claim(&received, &world);
     pause(&faults, Kind::delay_before_ms).await;
     let fate = match &claim {
@@ -73,7 +76,12 @@ pub(super) async fn exchange(received: Received, world: Shared) -> Reply {
 /// Which faults strike a request, and its number in the log.
 fn arrive(received: &Received, world: &Shared) -> (Vec<Kind>, u64) {
     let mut world = lock(world);
-    let faults = world.faults.strike(&received.method, &received.path);
+    let faults = match &received.is_cut {
+        true => vec![Kind::CutBody {
+            bytes: received.length,
+        }],
+        false => world.faults.strike(&received.method, &received.path),
+    };
     let number = world.log.arrived(log::entry(received, &faults));
     (faults, number)
 }
@@ -98,7 +106,7 @@ async fn pause(faults: &[Kind], length: fn(&Kind) -> Option<u64>) {
 fn claim(received: &Received, world: &Shared) -> Result<Option<InFlight>, Box<Answer>> {
     let mut guard = lock(world);
     let honoured = match (received.method.as_str(), received.path.as_str()) {
-        ("POST", "/v3/assets" | "/v3/webhooks/endpoints") => true,
+        ("POST", "/v3/assets" | "/v3/assets/direct-uploads" | "/v3/webhooks/endpoints") => true,
         ("POST", "/v3/video-agents") => guard.config.honour_idempotency_key,
         _ => false,
     };
@@ -168,6 +176,7 @@ async fn take_effect(received: &Received, faults: &[Kind], world: &Shared) -> An
     match (received.method.as_str(), parts.as_slice()) {
         ("GET" | "HEAD", ["files", video, file]) => return world.file(video, file, received),
         ("GET" | "HEAD", ["videos", video]) => return world.video_page(video),
+        ("PUT", ["uploads", asset]) => return world.store(asset, received),
         _ => {}
     }
     if !world.accepts_key(received) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 const CREATE: &str = "/v3/video-agents";
+const DIRECT: &str = "/v3/assets/direct-uploads";
 
 /// One way to misbehave, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +71,12 @@ pub enum Kind {
     },
     /// The first video that the request names vanishes for good.
     VideoGone,
+    /// The connection is closed when so much of a direct upload has arrived.
+    CutBody { bytes: u64 },
+    /// The upload URL that is given has expired already.
+    ExpiredUrl,
+    /// Direct uploads have at most so many bytes.
+    MaxBytes { bytes: u64 },
     /// 401.
     Unauthorized,
     /// 402.
@@ -85,6 +92,11 @@ pub enum Kind {
 fn is_of_one_session(path: &str) -> bool {
     let rest = path.strip_prefix("/v3/video-agents/").unwrap_or("styles");
     rest != "styles" && !rest.contains('/')
+}
+
+/// Whether a request brings the bytes of a direct upload to the storage.
+pub(super) fn is_stored(method: &str, path: &str) -> bool {
+    method == "PUT" && path.starts_with("/uploads/")
 }
 
 fn render_failed() -> String {
@@ -132,7 +144,18 @@ impl Kind {
                 | Self::LateMessages { .. }
                 | Self::FailRender { .. }
                 | Self::VideoGone
+                | Self::CutBody { .. }
+                | Self::ExpiredUrl
+                | Self::MaxBytes { .. }
         )
+    }
+
+    /// It strikes while the request is read; all others strike when it was.
+    pub(super) fn cuts_at(&self) -> Option<u64> {
+        match self {
+            Self::CutBody { bytes } => Some(*bytes),
+            _ => None,
+        }
     }
 
     /// Whether it means anything to this request. What shapes a session is laid on its creation;
@@ -144,6 +167,8 @@ impl Kind {
             Self::LateMessages { .. } => creates || method == "GET" && is_of_one_session(path),
             Self::SkewCreatedAt { .. } | Self::ForeignSession | Self::FailRender { .. } => creates,
             Self::VideoGone => path.starts_with("/v3/videos/"),
+            Self::CutBody { .. } => is_stored(method, path),
+            Self::ExpiredUrl | Self::MaxBytes { .. } => method == "POST" && path == DIRECT,
             _ => true,
         }
     }
@@ -152,6 +177,7 @@ impl Kind {
     fn usual_method(&self) -> &'static str {
         match self {
             Self::ListLag { .. } | Self::LateMessages { .. } | Self::VideoGone => "GET",
+            Self::CutBody { .. } => "PUT",
             _ => "POST",
         }
     }

@@ -50,6 +50,7 @@ impl Injector {
             let rule = &self.rules[at].rule;
             if rule.times == Some(0)
                 || !rule.matches(method, path)
+                || rule.kind.cuts_at().is_some()
                 || (decided && rule.kind.is_an_end())
             {
                 continue;
@@ -59,6 +60,21 @@ impl Injector {
             }
         }
         struck
+    }
+
+    /// Behind how many bytes of its body this request is cut off, if a rule says so.
+    pub(super) fn cut(&mut self, method: &str, path: &str) -> Option<u64> {
+        let cuts = |rule: &Rule| rule.kind.cuts_at().filter(|_| rule.matches(method, path));
+        for at in 0..self.rules.len() {
+            let rule = &self.rules[at].rule;
+            let Some(bytes) = cuts(rule).filter(|_| rule.times != Some(0)) else {
+                continue;
+            };
+            if self.fires(at) {
+                return Some(bytes);
+            }
+        }
+        None
     }
 
     /// Counts a matching request against a rule.

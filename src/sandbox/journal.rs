@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::assets::Asset;
+use super::direct::Upload;
 use super::endpoints::Endpoint;
 use super::render::Session;
 use super::server::SandboxError;
@@ -21,6 +22,8 @@ const LOCK_RETRY: Duration = Duration::from_millis(20);
 pub(super) enum Line {
     Session(Box<Session>),
     Asset(Asset),
+    /// A direct upload, as it is from here on.
+    Upload(Box<Upload>),
     /// A video that was deleted, or vanished.
     Deleted(String),
     Stopped {

@@ -126,7 +126,7 @@ pub(super) fn entry(received: &Received, faults: &[Kind]) -> Value {
         // Enough to tell keys apart, useless to whoever reads the log.
         "key_present": key.is_some(),
         "key_sha256": key.map(|k| hex::encode(&Sha256::digest(k)[..4])),
-        "bytes": received.body.len(),
+        "bytes": received.length,
         "body": text(body),
         "faults": faults.iter().map(Kind::name).collect::<Vec<_>>(),
         "status": null,

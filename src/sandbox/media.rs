@@ -62,7 +62,7 @@ impl World {
 }
 
 /// Not a secret: it shows whether a client kept the link whole.
-fn signature(video_id: &str, file: &str, expires: u64) -> String {
+pub(super) fn signature(video_id: &str, file: &str, expires: u64) -> String {
     let mut hasher = DefaultHasher::new();
     (video_id, file, expires).hash(&mut hasher);
     format!("{:016x}", hasher.finish())

@@ -12,6 +12,7 @@ mod check;
 mod clock;
 mod control;
 mod deliver;
+mod direct;
 mod effects;
 mod endpoints;
 mod exchange;

@@ -37,6 +37,8 @@ impl World {
             ("POST", ["v3", "video-agents"]) => self.create(received, faults),
             ("POST", ["v3", "video-agents", id, "stop"]) => self.stop(received, id),
             ("DELETE", ["v3", "videos", id]) => self.delete(id),
+            ("POST", ["v3", "assets", "direct-uploads"]) => self.begin_upload(received, faults),
+            ("POST", ["v3", "assets", id, "complete"]) => self.complete_upload(received, id),
             ("POST", ["v3", "webhooks", "endpoints"]) => self.add_endpoint(received),
             ("DELETE", ["v3", "webhooks", "endpoints", id]) => self.delete_endpoint(id),
             ("GET", ["v3", rest @ ..]) => Ok(self.read(rest, received, faults)),

@@ -136,7 +136,9 @@ async fn connection(stream: TcpStream, world: Shared, stopped: watch::Receiver<(
 /// A request that has arrived takes its effect even if the client hangs up meanwhile, so it is no
 /// part of its connection.
 async fn handle(request: Request<Incoming>, world: Shared, stopped: watch::Receiver<()>) -> Reply {
-    let received = Received::read(request).await.ok_or(Dropped)?;
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let cut = lock(&world).faults.cut(method, path);
+    let received = Received::read(request, cut).await.ok_or(Dropped)?;
     let answered = tokio::spawn(until(stopped, exchange(received, world)));
     answered.await.ok().flatten().unwrap_or(Err(Dropped))
 }

@@ -9,6 +9,7 @@ use super::Config;
 use super::answer::Answer;
 use super::assets::Asset;
 use super::clock::now_ms;
+use super::direct::Upload;
 use super::endpoints::Endpoint;
 use super::injector::Injector;
 use super::journal::{Journal, Line};
@@ -28,6 +29,8 @@ pub(super) struct World {
     by_session: HashMap<String, usize>,
     by_video: HashMap<String, usize>,
     pub(super) assets: HashMap<String, Asset>,
+    /// Direct uploads, under the id of the asset each becomes.
+    pub(super) uploads: HashMap<String, Upload>,
     pub(super) deleted: HashSet<String>,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) faults: Injector,
@@ -69,6 +72,7 @@ impl World {
             by_session: HashMap::new(),
             by_video: HashMap::new(),
             assets: HashMap::new(),
+            uploads: HashMap::new(),
             deleted: HashSet::new(),
             endpoints: Vec::new(),
             log: RequestLog::default(),
@@ -86,6 +90,9 @@ impl World {
             Line::Session(session) => self.take_session(*session),
             Line::Asset(asset) => {
                 self.assets.insert(asset.asset_id.clone(), asset);
+            }
+            Line::Upload(upload) => {
+                self.uploads.insert(upload.asset_id.clone(), *upload);
             }
             Line::Deleted(id) => {
                 self.deleted.insert(id);
@@ -185,7 +192,12 @@ impl World {
         self.ids += 1;
         let part = |salt: u8| {
             let mut hasher = DefaultHasher::new();
-            let known = (self.ids, self.sessions.len(), self.assets.len(), now_ms());
+            let known = (
+                self.ids,
+                self.sessions.len(),
+                self.uploads.len() + self.assets.len(),
+                now_ms(),
+            );
             (kind, salt, self.config.seed, known).hash(&mut hasher);
             hasher.finish()
         };

@@ -18,6 +18,10 @@ pub struct VideoHash([u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Hex([u8; 32]);
 
+/// Takes a file's bytes piece by piece.
+#[derive(Default)]
+pub struct Sha256Hasher(Sha256);
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected 64 lower-case hexadecimal digits, got `{0}`")]
 pub struct ParseHashError(String);
@@ -55,6 +59,17 @@ impl VideoHash {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+}
+
+impl Sha256Hasher {
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    #[must_use]
+    pub fn finish(self) -> Sha256Hex {
+        Sha256Hex(self.0.finalize().into())
     }
 }
 

@@ -6,7 +6,7 @@ mod hash;
 mod name;
 mod spec;
 
-pub use hash::{ParseHashError, Sha256Hex, VideoHash};
+pub use hash::{ParseHashError, Sha256Hasher, Sha256Hex, VideoHash};
 pub use name::{Name, NameError};
 pub use spec::{FileSpec, MediaType, Orientation, Prompt, PromptError, Spec, SpecError};
 
@@ -18,5 +18,9 @@ pub const MAX_PROMPT_CHARS: usize = 10_000;
 ///
 /// Source: HeyGen's reference of `POST /v3/video-agents`.
 pub const MAX_FILES: usize = 20;
+/// Largest file: what S3 takes in one PUT, which is how HeyGen takes files over 32 MB.
+///
+/// Source: HeyGen's reference of `POST /v3/assets/direct-uploads`, Amazon's of `PutObject`.
+pub const MAX_FILE_BYTES: u64 = 5 << 30;
 /// Largest `revision`: canonical JSON writes numbers as IEEE doubles, so the range stays far below 2^53.
 pub const MAX_REVISION: u32 = 2_147_483_647;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::gate::{Pause, Reason};
 use crate::apply::{Event, PauseCause};
 use crate::plan::Summary;
+use crate::spend::is_billed;
 use crate::state::{Phase, Recorded};
 
 /// What can be seen of a `watch`. Times are absolute: whoever shows an age knows the present.
@@ -111,8 +112,8 @@ impl View {
                 let oldest = self.oldest_unknown.unwrap_or(Timestamp::MAX);
                 self.oldest_unknown = Some(oldest.min(attempt.intent_at));
             }
-            let finished = attempt.phase == Phase::Completed;
-            self.video_seconds += attempt.duration_s.filter(|_| finished).unwrap_or(0.0);
+            let billed = is_billed(attempt);
+            self.video_seconds += attempt.duration_s.filter(|_| billed).unwrap_or(0.0);
         }
     }
 

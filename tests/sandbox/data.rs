@@ -12,6 +12,7 @@ use tempfile::tempdir;
 use tokio::io::AsyncReadExt as _;
 
 use crate::client::{AGENTS, PNG, Sand, send, slow, text};
+use crate::direct::{BEGIN, described, film, put};
 
 fn kept(dir: &Path) -> Config {
     Config {
@@ -39,6 +40,9 @@ async fn everything_is_there_after_a_restart() {
     let asset = sand.upload(PNG, Some("k")).await.json();
     let hook = json!({"url": "https://example.com/hook"});
     sand.post("/v3/webhooks/endpoints", &hook).await;
+    let film = film();
+    let begun = sand.post(BEGIN, &described(&film)).await.data();
+    send(put(&sand, &begun, &film)).await;
     let before = sand.told("sessions").await;
     drop(sand);
 
@@ -54,6 +58,8 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(sand.get("/v3/webhooks/events").await.list().len(), 3);
     let again = sand.upload(PNG, Some("k")).await;
     assert_eq!(again.data()["asset_id"], asset["data"]["asset_id"]);
+    let complete = format!("/v3/assets/{}/complete", text(&begun["asset_id"]));
+    assert_eq!(sand.post(&complete, &json!({})).await.status, 200);
     let log = sand.told("requests").await;
     let numbers: Vec<_> = log.iter().map(|r| r["seq"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());

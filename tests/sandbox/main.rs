@@ -2,6 +2,7 @@
 
 mod client;
 mod data;
+mod direct;
 mod faults;
 mod life;
 #[path = "../support/openapi.rs"]

@@ -169,11 +169,15 @@ impl Index {
     /// Throws the index away. An open one is leaked: closing would make sled write once more what
     /// can't be trusted, and might panic.
     fn distrust(&mut self, doubt: &Doubt) {
-        // After a kill this is what is to be expected: nothing was lost, and nobody has to do anything.
-        tracing::info!(
+        let told = format!(
             "the index in {} is thrown away and will be built anew from the journal: {doubt}",
             self.folder.display()
         );
+        match doubt {
+            // To be expected after a kill; nobody has to do anything.
+            Doubt::Unfinished => tracing::info!("{told}"),
+            _ => tracing::warn!("{told}"),
+        }
         if let Some(view) = self.view.take() {
             view.leak();
         }
