@@ -1,7 +1,8 @@
 //! The JSON Schema of a manifest, for editors: what can be said of each field without reading files.
 //!
 //! Null is allowed wherever it means absent. Descriptions are what an editor shows when the pointer
-//! rests on a field.
+//! rests on a field; `errorMessage` and `patternErrorMessage` are what yaml-language-server shows in
+//! place of a type or a pattern, and mean nothing to others.
 
 use serde_json::{Map, Value, json};
 
@@ -53,6 +54,7 @@ pub(super) fn name() -> Value {
         "type": ["string", "null"],
         "maxLength": 200,
         "pattern": "^(?!\\.\\.?(/|$))[A-Za-z0-9._-]+(/(?!\\.\\.?(/|$))[A-Za-z0-9._-]+)*$",
+        "patternErrorMessage": "a name has ASCII letters, digits, `.`, `_`, `-`, and `/` between parts",
         "description": "The name of the video, at most 200 bytes: ASCII letters, digits, `.`, `_`, \
             `-`, with `/` between parts. Default: the file's path below the manifests' folder \
             without its ending. Every document of a file with several needs one. A new name for \
@@ -64,6 +66,7 @@ pub(super) fn prompt() -> Value {
     json!({
         "type": ["string", "null"],
         "pattern": "\\S",
+        "patternErrorMessage": "the prompt holds nothing but white space",
         "description": format!(
             "What the video should show: 1 to {} characters (white space at both ends does not \
              count). Either this or `prompt_file` is required.",
@@ -76,8 +79,9 @@ pub(super) fn prompt_file() -> Value {
     json!({
         "type": ["string", "null"],
         "minLength": 1,
-        "pattern": "^[^/]",
-        "not": {"pattern": "\\.ya?ml$|(^|/)\\.(?!\\.?(/|$))"},
+        "pattern": "^(?!/)(?!(.*/)?\\.(?!\\.?(/|$)))(?!.*\\.ya?ml$)",
+        "patternErrorMessage": "a prompt file is a text file inside the project, neither hidden nor \
+            ending in `.yaml` or `.yml`",
         "description": format!(
             "A text file with the prompt, in place of `prompt`: relative to this file, inside the \
              project, UTF-8, 1 to {} characters, not hidden, not ending in `.yaml` or `.yml`. Its text counts, \
@@ -109,6 +113,8 @@ fn id(what: &str) -> Value {
         "minLength": 1,
         "maxLength": MAX_ID,
         "pattern": "^[^\\s\\u0000-\\u001f\\u007f-\\u009f]*$",
+        "patternErrorMessage": "an id has no white space",
+        "errorMessage": "an id is a string: quote it",
         "description": format!(
             "{what} At most {MAX_ID} characters, no white space; quote it if it consists of digits."
         ),
@@ -175,6 +181,7 @@ pub fn https_schema(what: &str) -> Value {
         "type": ["string", "null"],
         "maxLength": MAX_URL,
         "pattern": "^https://[^\\s\"\\\\]+$",
+        "patternErrorMessage": "this must be an https URL without white space",
         "description": format!(
             "{what} An https URL of at most {} bytes, without a password.",
             thousands(MAX_URL),
@@ -233,12 +240,14 @@ fn file_properties() -> Value {
             "type": ["string", "null"],
             "minLength": 1,
             "pattern": "^[^/]",
+            "patternErrorMessage": "write a relative path inside the project",
             "description": "A local file: relative to this file, inside the project, at most 5 GiB. \
                 Its bytes count for the hash, not its name.",
         },
         "data": {
             "type": ["string", "null"],
             "pattern": "^[A-Za-z0-9+/=\\s]*[A-Za-z0-9+/][A-Za-z0-9+/=\\s]*$",
+            "patternErrorMessage": "this is not base64",
             "description": "The bytes in base64 (RFC 4648, section 4); white space is ignored.",
         },
         "type": {

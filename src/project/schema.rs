@@ -146,6 +146,7 @@ fn path(default: &str, what: &str) -> Value {
         "default": default,
         "minLength": 1,
         "pattern": "^(?![/~])(?!(.*/)?\\.\\.(/|$))",
+        "patternErrorMessage": "write a relative path without `..`, inside the project",
         "description": format!("{what} Inside the project directory. Default: {default}."),
     })
 }
@@ -179,6 +180,7 @@ fn duration(default: Duration, what: &str) -> Value {
         "type": ["string", "null"],
         "default": default,
         "pattern": "^0*[1-9][0-9]*(ms|s|m|h)$",
+        "patternErrorMessage": "write a duration above zero, like 300ms, 5s or 10m",
         "description": format!("{what} Like 300ms, 5s, 10m or 2h. Default: {default}."),
     })
 }
