@@ -17,11 +17,13 @@
 //! - One writer at a time; readers never wait.
 
 pub mod apply;
+pub mod catalog;
 pub mod cli;
 pub mod follow;
 pub mod heygen;
 pub mod manifest;
 pub mod output;
+pub mod patience;
 pub mod plan;
 pub mod project;
 pub mod sandbox;

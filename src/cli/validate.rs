@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::args::{Format, ValidateArgs};
+use super::catalog;
 use super::context::Context;
 use super::env;
 use super::error::CliError;
@@ -12,10 +13,16 @@ use super::exit::Exit;
 use crate::output::{count, problems};
 use crate::project::{self, Desired};
 
-pub(super) fn run(context: &Context, _args: &ValidateArgs) -> Result<Exit, CliError> {
+pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<Exit, CliError> {
     let settings = context.settings()?;
-    let desired = project::load(&context.root, &settings, None, env::system_now());
+    let mut desired = project::load(&context.root, &settings, None, env::system_now());
+    let asked = match args.online {
+        true => catalog::unknown_ids(context, &settings, &mut desired, args.sandbox),
+        false => Ok(()),
+    };
+    // What is wrong without asking is shown also where nobody answers.
     show(context, &desired)?;
+    asked?;
     Ok(match desired.problems.is_empty() {
         true => Exit::Done,
         false => Exit::Failed,

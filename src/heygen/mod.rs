@@ -6,6 +6,7 @@
 
 mod answer;
 mod api_error;
+mod catalog;
 mod connection;
 mod endpoints;
 mod reader;
@@ -14,6 +15,7 @@ mod writer;
 
 pub use answer::Answer;
 pub use api_error::ApiError;
+pub use catalog::{AvatarLook, BrandKit, Style, Voice};
 pub use connection::{Base, BaseError, Config, ConnectError};
 pub use endpoints::Endpoints;
 pub use reader::{Listed, Me, ReadError, Reader, STATUS_BATCH};

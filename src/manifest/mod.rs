@@ -5,6 +5,7 @@
 mod decode;
 mod fields;
 mod files;
+mod locate;
 mod node;
 mod problem;
 mod source;
@@ -15,6 +16,7 @@ mod yaml;
 pub use decode::{NameFromPath, check_callback_url, decode};
 pub use fields::{Checker, Fields};
 pub use files::{FileProblem, LocalFile, LocalFiles};
+pub use locate::locate;
 pub use node::{Meaning, Node, Scalar, Span, Value};
 pub use problem::{Place, Problem};
 pub use source::Source;

@@ -12,7 +12,7 @@ mod lookup;
 mod options;
 mod retry;
 
-pub use action::{Action, Change, Kind, Plan, Reason, Summary};
+pub use action::{Action, Change, Field, Kind, Plan, Reason, Summary};
 pub use cost::Pricing;
 pub use decide::plan;
 pub use diff::{DiffLine, canonical_yaml, unified};

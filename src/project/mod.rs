@@ -7,6 +7,7 @@ mod duration;
 mod files;
 mod index;
 mod load;
+mod locate;
 mod settings;
 mod walk;
 
@@ -14,4 +15,5 @@ pub use desired::{Desired, Hidden, Wish};
 pub use duration::parse_duration;
 pub use files::ProjectBytes;
 pub use load::{load, reread};
+pub use locate::locate;
 pub use settings::{Settings, WatchSettings, load_settings};
