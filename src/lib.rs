@@ -16,6 +16,7 @@
 //! - Nothing is deleted unless asked for.
 //! - One writer at a time; readers never wait.
 
+pub mod adopt;
 pub mod apply;
 pub mod catalog;
 pub mod cli;

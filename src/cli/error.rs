@@ -15,6 +15,8 @@ pub(super) struct CliError {
     message: String,
     hints: Vec<String>,
     exit: Exit,
+    /// Of the file that was given.
+    line: Option<u64>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -24,6 +26,7 @@ impl CliError {
             message: message.into(),
             hints: Vec::new(),
             exit: Exit::Failed,
+            line: None,
             source: None,
         }
     }
@@ -43,6 +46,16 @@ impl CliError {
     pub(super) fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
+    }
+
+    /// It is about this line of the file that was given.
+    pub(super) fn at(mut self, line: Option<u64>) -> Self {
+        self.line = line;
+        self
+    }
+
+    pub(super) fn line(&self) -> Option<u64> {
+        self.line
     }
 
     pub(super) fn exit(&self) -> Exit {
@@ -65,7 +78,11 @@ impl CliError {
     }
 
     pub(super) fn render(&self, paint: Paint) -> String {
-        let mut text = format!("{} {}", paint.bad("error:"), escape(&self.message));
+        let place = self
+            .line
+            .map_or_else(String::new, |n| format!("line {n}: "));
+        let message = escape(&self.message);
+        let mut text = format!("{} {place}{message}", paint.bad("error:"));
         let mut cause = self.source.as_deref().map(|s| s as &dyn Error);
         while let Some(error) = cause {
             let _ = write!(text, ": {}", escape(&error.to_string()));
