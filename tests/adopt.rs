@@ -56,6 +56,11 @@ fn a_session_becomes_the_manifests_video_and_nothing_is_paid() {
     project.wish("a", "Show it.");
     let id = made(&heygen, " Show\n it. ");
     let video = ended(&heygen, &id);
+    // HeyGen says to wait, and it is waited for.
+    heygen.faults(json!([
+        {"kind": "rate_limit", "method": "GET", "path_prefix": "/v3/video-agents/"},
+        {"kind": "rate_limit", "method": "GET", "path_prefix": "/v3/videos/"},
+    ]));
     let ran = adopt(
         &project,
         0,

@@ -114,7 +114,7 @@ async fn by_video(reader: &Reader, id: &str) -> Result<Found, FindError> {
 
 /// The session that an event names for a video, if the session says so too. No event proves nothing.
 async fn session_of(reader: &Reader, video_id: &str) -> Option<Session> {
-    let events = reader.events_about(video_id).await;
+    let events = patiently(|| reader.events_about(video_id)).await;
     let events = events.unwrap_or_else(|error| {
         tracing::debug!(%error, "the events about a video could not be read");
         Vec::new()
@@ -122,7 +122,7 @@ async fn session_of(reader: &Reader, video_id: &str) -> Option<Session> {
     let about = |id: &Option<String>| id.as_deref() == Some(video_id);
     let event = events.into_iter().find(|e| about(&e.event_data.video_id))?;
     let id = event.event_data.session_id.filter(|id| is_usable_id(id))?;
-    let session = reader.session(&id).await.ok()?;
+    let session = patiently(|| reader.session(&id)).await.ok()?;
     (session.session_id == id && about(&session.video_id)).then_some(session)
 }
 
