@@ -380,6 +380,27 @@ fn what_heygen_refuses_is_shown_at_its_line() {
 }
 
 #[test]
+fn a_key_that_comes_back_as_a_field_is_neither_shown_nor_recorded() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.wish("a", "A");
+    heygen.faults(json!([{"kind": {"reject": {"param": KEY}}}]));
+    for arguments in [
+        &["apply", "--auto-approve", "-vv"][..],
+        &["plan"],
+        &["state", "export"],
+    ] {
+        let ran = project.run(arguments);
+        assert!(!format!("{ran:?}").contains(KEY), "{ran:#?}");
+    }
+    let journal = std::fs::read_to_string(project.path(".reconcile/journal")).unwrap();
+    assert!(
+        journal.contains("rejected") && !journal.contains(KEY),
+        "{journal}"
+    );
+}
+
+#[test]
 fn a_refused_file_is_found_and_a_hostile_field_is_no_place() {
     let heygen = Heygen::quick();
     let project = Project::new(Some(&heygen));

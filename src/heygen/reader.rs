@@ -167,11 +167,7 @@ pub(super) async fn decode<T: DeserializeOwned>(
         .map(Duration::from_secs);
     let id = request_id(&response);
     let bytes = body(response).await.map_err(ReadError::Network)?;
-    let error = || {
-        let mut error = ApiError::read(status, id.clone(), &bytes);
-        error.message = connection.redact(error.message);
-        error
-    };
+    let error = || connection.clean(ApiError::read(status, id.clone(), &bytes));
     if !(200..300).contains(&status) {
         return Err(ReadError::Api(error(), wait));
     }
