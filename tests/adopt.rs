@@ -381,6 +381,8 @@ fn many_are_adopted_from_csv_from_json_lines_and_from_stdin() {
     );
     let ran = from(&project, 0, &csv);
     assert!(ran.stderr.contains("2 videos were adopted"), "{ran:#?}");
+    let again = from(&project, 0, &csv);
+    assert!(again.stderr.contains("recorded already"), "{again:#?}");
     let lines = format!(
         "{}\n\n{}\n",
         json!({"name": "video-02", "session": ids[2]}),
@@ -472,6 +474,6 @@ fn a_rehearsal_adopts_what_was_rehearsed() {
     let list = project.expect(0, &["state", "show", "a", "--sandbox", "--format", "json"]);
     let shown: Value = serde_json::from_str(&list.stdout).unwrap();
     let id = shown["attempts"][0]["session_id"].as_str().unwrap();
-    let ran = adopt(&project, 1, &["a", "--session", id, "--sandbox"]);
-    assert!(ran.stderr.contains("is that of a, attempt 1"), "{ran:#?}");
+    let ran = adopt(&project, 0, &["a", "--session", id, "--sandbox"]);
+    assert!(ran.stderr.contains("recorded already"), "{ran:#?}");
 }

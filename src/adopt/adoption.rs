@@ -39,6 +39,9 @@ pub struct Waiting {
 /// Why not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Nothing is left to do.
+    #[error("it is recorded as this name's video already")]
+    Already,
     #[error("{0} has an attempt whose outcome is not known")]
     Unsettled(Name),
     #[error("it may be the lost answer of {0}, whose attempt is not settled")]
@@ -72,6 +75,7 @@ pub fn adoption(
     now: Timestamp,
 ) -> Result<Adoption, Refusal> {
     refuse_unsettled(recorded, manifest)?;
+    refuse_own(recorded, manifest, found)?;
     refuse_taken(recorded, found)?;
     refuse_live(recorded, manifest)?;
     refuse_awaited(waiting, found)?;
@@ -124,9 +128,26 @@ fn refuse_unsettled(recorded: &Recorded, manifest: &Manifest) -> Result<(), Refu
     }
 }
 
+/// A file may be given again, with more lines.
+fn refuse_own(recorded: &Recorded, manifest: &Manifest, found: &Found) -> Result<(), Refusal> {
+    let record = recorded.records.get(&manifest.name);
+    let shown = record.filter(|r| r.hash == manifest.hash);
+    match shown.and_then(|r| recorded.live_attempt(&r.hash)) {
+        Some(own)
+            if same(&own.session_id, &found.session_id) || same(&own.video_id, &found.video_id) =>
+        {
+            Err(Refusal::Already)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn same(one: &Option<String>, other: &Option<String>) -> bool {
+    one.is_some() && one == other
+}
+
 /// No two attempts have one session, or one video.
 fn refuse_taken(recorded: &Recorded, found: &Found) -> Result<(), Refusal> {
-    let same = |ours: &Option<String>, theirs: &Option<String>| ours.is_some() && ours == theirs;
     for attempt in recorded.attempts.values().flatten() {
         let what = match (&found.session_id, &found.video_id) {
             (Some(id), _) if same(&attempt.session_id, &found.session_id) => {

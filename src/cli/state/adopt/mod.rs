@@ -11,7 +11,7 @@ use futures_util::stream::{self, StreamExt as _};
 pub(in crate::cli) use self::args::AdoptArgs;
 use self::lines::{Line, lines};
 use super::names::{answer, is_approved, open};
-use crate::adopt::{Adoption, FindError, Found, Waiting, adoption, find};
+use crate::adopt::{Adoption, FindError, Found, Refusal, Waiting, adoption, find};
 use crate::apply::check_account;
 use crate::cli::connect::connect_reading;
 use crate::cli::context::Context;
@@ -50,17 +50,22 @@ pub(in crate::cli) fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, C
     if !wrong.is_empty() {
         return Err(project.refused(wrong, all));
     }
-    for (asked, adoption) in asked.iter().zip(&adoptions) {
-        tell::proposal(context, &asked.manifest, adoption)?;
+    if adoptions.is_empty() {
+        let text = "Nothing to adopt: all of it is recorded already.";
+        return answer(context, text, &tell::document(&adoptions));
+    }
+    for (manifest, adoption) in &adoptions {
+        tell::proposal(context, manifest, adoption)?;
     }
     context.say(tell::NOT_COMPARED);
     if !is_approved(context, &args.change)? {
         return Ok(Exit::Failed);
     }
-    for asked in &asked {
-        ledger.put_spec(&asked.manifest.spec)?;
+    for (manifest, _) in &adoptions {
+        ledger.put_spec(&manifest.spec)?;
     }
-    ledger.write(adoptions.iter().flat_map(Adoption::entries).collect())?;
+    let entries = adoptions.iter().flat_map(|(_, a)| a.entries());
+    ledger.write(entries.collect())?;
     let text = count(adoptions.len(), "video was", "videos were") + " adopted; nothing was paid";
     answer(context, &text, &tell::document(&adoptions))
 }
@@ -146,26 +151,28 @@ impl Project<'_> {
 }
 
 /// One after the other, each as if those before were recorded: a file may speak of one thing twice.
-fn judge(
+fn judge<'a>(
     ledger: &Ledger,
-    asked: &[Asked],
+    asked: &'a [Asked],
     found: Vec<Result<Found, FindError>>,
     wrong: &mut Vec<CliError>,
-) -> Result<Vec<Adoption>, CliError> {
+) -> Result<Vec<(&'a Manifest, Adoption)>, CliError> {
     let waiting = waiting(ledger)?;
     let mut recorded = ledger.recorded().clone();
     let mut adoptions = Vec::new();
     for (asked, found) in asked.iter().zip(found) {
         let judged = match found {
-            Ok(found) => adoption(&recorded, &waiting, &asked.manifest, &found, env::now())
-                .map_err(|refusal| tell::refused(&asked.manifest, &refusal)),
+            Ok(found) => match adoption(&recorded, &waiting, &asked.manifest, &found, env::now()) {
+                Err(Refusal::Already) => continue,
+                judged => judged.map_err(|refusal| tell::refused(&asked.manifest, &refusal)),
+            },
             Err(FindError::Read(error)) => Err(error.into()),
             Err(error) => Err(CliError::new(format!("{error}; nothing was recorded"))),
         };
         match judged {
             Ok(adoption) => {
                 adoption.entries().into_iter().for_each(|e| recorded.put(e));
-                adoptions.push(adoption);
+                adoptions.push((&asked.manifest, adoption));
             }
             Err(error) => wrong.push(error.at(asked.line.at)),
         }

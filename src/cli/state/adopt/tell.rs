@@ -72,6 +72,7 @@ pub(super) fn refused(manifest: &Manifest, refusal: &Refusal) -> CliError {
             "`reconcile state show {owner}` shows it; a manifest with the same content as that of \
              {owner} reuses it at no cost"
         ),
+        Refusal::Already => format!("nothing is left to do for {name}"),
         Refusal::Live { shown: true, .. } => format!(
             "nothing is left to do for {name}; to show the other video instead, raise `revision` in \
              {} and adopt it then",
@@ -88,8 +89,8 @@ pub(super) fn refused(manifest: &Manifest, refusal: &Refusal) -> CliError {
     })
 }
 
-pub(super) fn document(adoptions: &[Adoption]) -> Value {
-    let adopted: Vec<_> = adoptions.iter().map(adopted).collect();
+pub(super) fn document(adoptions: &[(&Manifest, Adoption)]) -> Value {
+    let adopted: Vec<_> = adoptions.iter().map(|(_, a)| adopted(a)).collect();
     json!({"format_version": "1.0", "adopted": adopted})
 }
 
