@@ -16,12 +16,15 @@
 //! - Nothing is deleted unless asked for.
 //! - One writer at a time; readers never wait.
 
+pub mod adopt;
 pub mod apply;
+pub mod catalog;
 pub mod cli;
 pub mod follow;
 pub mod heygen;
 pub mod manifest;
 pub mod output;
+pub mod patience;
 pub mod plan;
 pub mod project;
 pub mod sandbox;

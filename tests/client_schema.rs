@@ -29,6 +29,10 @@ fn every_request_of_the_binary_is_one_the_document_describes() {
     );
     project.expect(0, &["apply", "--auto-approve", "--wait"]);
     project.expect(0, &["refresh"]);
+    for kind in ["avatars", "voices", "styles", "brand-kits"] {
+        project.expect(0, &["catalog", kind]);
+    }
+    adopt(&heygen, &project);
     let requests = heygen.requests();
     let mut posts = 0;
     for request in &requests {
@@ -64,6 +68,20 @@ fn every_request_of_the_binary_is_one_the_document_describes() {
     assert_eq!(heygen.count("PUT", "/uploads/"), 1, "the film");
     assert_eq!(posts, heygen.sessions().len());
     assert!(posts > 8);
+}
+
+/// By a video alone, so that its session is asked for.
+fn adopt(heygen: &Heygen, project: &Project) {
+    let video = heygen.sessions()[0]["video_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    project.wish("adopted", "Something else.");
+    let arguments = ["state", "adopt", "adopted", "--video", &video];
+    let ran = project.expect(1, &[&arguments[..], &["--auto-approve"]].concat());
+    assert!(ran.stderr.contains("is that of"), "{ran:#?}");
+    let path = format!("/v3/videos/{video}");
+    assert!(heygen.count("GET", &path) > 0 && heygen.count("GET", "/v3/webhooks/events") > 0);
 }
 
 /// Every query parameter and `Idempotency-Key` is declared and has a value that fits.

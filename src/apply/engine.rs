@@ -281,7 +281,7 @@ impl<'a> Engine<'a> {
                     let job = self.job(action);
                     self.settle(action, job)?;
                 }
-                Kind::Reuse if action.session_id.is_none() => self.dependents.push(action.clone()),
+                Kind::Reuse if action.waits() => self.dependents.push(action.clone()),
                 Kind::Reuse => self.reuse(action)?,
                 Kind::Move => self.take_over(action)?,
                 kind if kind.submits() => {

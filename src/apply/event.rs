@@ -1,5 +1,6 @@
 //! What happens during an apply, as data. Text, JSON and progress bars are made from it elsewhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -28,7 +29,11 @@ pub enum Event {
     },
     Completed(Attempt),
     Failed(Attempt),
-    Rejected(Attempt),
+    /// The API refused the request of this manifest.
+    Rejected {
+        attempt: Attempt,
+        path: Arc<str>,
+    },
     /// The outcome of an attempt was not learned; it holds its name until it is settled.
     Unknown(Attempt),
     /// What an attempt with an unknown outcome came to: a session, or that it was never sent.
@@ -114,7 +119,7 @@ impl Counts {
             Event::Moved { .. } => self.moved += 1,
             Event::Completed(_) => self.completed += 1,
             Event::Failed(_) => self.failed += 1,
-            Event::Rejected(_) => self.rejected += 1,
+            Event::Rejected { .. } => self.rejected += 1,
             Event::Unknown(_) => self.unknown += 1,
             Event::Settled(_) => self.settled += 1,
             Event::Deleted { .. } => self.deleted += 1,

@@ -207,7 +207,8 @@ impl Engine<'_> {
             return Ok(());
         }
         self.queue.finish(&job);
-        self.emit(Event::Rejected(attempt));
+        let path = job.manifest.path.clone();
+        self.emit(Event::Rejected { attempt, path });
         Ok(())
     }
 
@@ -274,11 +275,7 @@ fn failure(error: &ApiError) -> Failure {
         "" => format!("http_{}", error.status),
         code => code.to_owned(),
     };
-    let message = match &error.param {
-        Some(param) => format!("{} (field {param})", error.message),
-        None => error.message.clone(),
-    };
-    Failure::new(&code, &message)
+    Failure::about(&code, &error.message, error.param.as_deref())
 }
 
 fn backoff(tries: u32) -> Duration {

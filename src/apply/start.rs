@@ -58,22 +58,10 @@ impl Engine<'_> {
     }
 
     fn record_for(&self, action: &Action) -> Record {
+        let (name, path) = (&action.name, &action.path);
         let now = (self.clock)();
         let recorded = self.ledger.recorded();
-        let old = recorded.records.get(&action.name);
-        let same = old.filter(|r| r.hash == action.hash);
-        Record {
-            name: action.name.clone(),
-            path: action.path.clone(),
-            hash: action.hash,
-            previous: same.map_or_else(|| old.map(|r| r.hash), |r| r.previous),
-            moved_from: old.and_then(|r| r.moved_from.clone()),
-            since: same.map_or(now, |r| r.since),
-            shown: old
-                .and_then(|r| recorded.finished(r))
-                .map(|a| a.key().into()),
-            protected: action.protected,
-        }
+        recorded.next_record(name, path, action.hash, action.protected, now)
     }
 
     /// Starts every submission that may start now.

@@ -21,9 +21,10 @@ use super::plan::show;
 use super::planning;
 use super::prove;
 use super::refresh;
+use super::refused::refused;
 use crate::apply::{
-    End, Engine, Limits, Outcome, Pace, Parts, Texts, Until, check_account, outdated_notes,
-    spec_from, survey,
+    End, Engine, Limits, Outcome, Pace, Parts, Texts, Until, check_account, locate_refused,
+    outdated_notes, spec_from, survey,
 };
 use crate::heygen::{Me, Writer};
 use crate::output::{Reporter, Spent, count};
@@ -167,6 +168,7 @@ impl<'a> Apply<'a> {
         planning::check_prune(args, &plan, &desired)?;
         let texts = desired::texts(self.context, &self.settings, &mut desired, &plan, spec)?;
         plan::explain(&mut plan, &texts);
+        locate_refused(&self.context.root, &mut plan);
         Ok(Ready {
             desired,
             options,
@@ -276,7 +278,8 @@ impl<'a> Apply<'a> {
             prepared = self.prepare_to_send(ledger, ready) => prepared?,
             _ = stop.changed() => return Ok(Outcome::interrupted()),
         };
-        let mut report = |event| reporter.event(&event);
+        let root = &self.context.root;
+        let mut report = |event| reporter.event(&event, refused(root, &event).as_ref());
         let mut pace = Pace::new(limits.poll_interval);
         let engine = Engine::new(Parts {
             ledger,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::catalog::CatalogArgs;
 use super::cost::CostArgs;
 use super::schema::SchemaArgs;
 use super::state::StateArgs;
@@ -77,6 +78,8 @@ pub(super) enum Command {
     Init(InitArgs),
     /// Check every manifest; touches nothing
     Validate(ValidateArgs),
+    /// List what the account may use, with the ids that manifests name
+    Catalog(CatalogArgs),
     /// Show what apply would do; works offline and without a key
     Plan(PlanArgs),
     /// Show the plan, ask, and do it
@@ -103,7 +106,14 @@ pub(super) enum Command {
 pub(super) struct InitArgs {}
 
 #[derive(Debug, Args)]
-pub(super) struct ValidateArgs {}
+pub(super) struct ValidateArgs {
+    /// Also ask HeyGen whether avatars, voices, styles and brand kits exist (needs the key)
+    #[arg(long)]
+    pub(super) online: bool,
+    /// With --online: ask the local stand-in for HeyGen
+    #[arg(long, requires = "online")]
+    pub(super) sandbox: bool,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct Names {
@@ -248,6 +258,9 @@ pub(super) struct SandboxArgs {
     /// Honour Idempotency-Key on submissions, which HeyGen does not promise
     #[arg(long)]
     pub(super) honour_idempotency_key: bool,
+    /// Refuse submissions whose avatar, voice, style or brand kit is not in its catalogue
+    #[arg(long)]
+    pub(super) check_ids: bool,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,8 @@ pub(super) struct CliError {
     hints: Vec<String>,
     exit: Exit,
     problems: Vec<Problem>,
+    /// Of the file that was given.
+    line: Option<u64>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -27,6 +29,7 @@ impl CliError {
             hints: Vec::new(),
             exit: Exit::Failed,
             problems: Vec::new(),
+            line: None,
             source: None,
         }
     }
@@ -58,6 +61,16 @@ impl CliError {
         &self.problems
     }
 
+    /// It is about this line of the file that was given.
+    pub(super) fn at(mut self, line: Option<u64>) -> Self {
+        self.line = line;
+        self
+    }
+
+    pub(super) fn line(&self) -> Option<u64> {
+        self.line
+    }
+
     pub(super) fn exit(&self) -> Exit {
         self.exit
     }
@@ -82,7 +95,11 @@ impl CliError {
     }
 
     pub(super) fn render(&self, paint: Paint) -> String {
-        let mut text = format!("{} {}", paint.bad("error:"), escape(&self.message));
+        let place = self
+            .line
+            .map_or_else(String::new, |n| format!("line {n}: "));
+        let message = escape(&self.message);
+        let mut text = format!("{} {place}{message}", paint.bad("error:"));
         let mut cause = self.source.as_deref().map(|s| s as &dyn Error);
         while let Some(error) = cause {
             let _ = write!(text, ": {}", escape(&error.to_string()));

@@ -6,6 +6,7 @@
 mod apply;
 mod approve;
 mod args;
+mod catalog;
 mod completions;
 mod connect;
 mod context;
@@ -22,6 +23,7 @@ mod plan;
 mod planning;
 mod prove;
 mod refresh;
+mod refused;
 mod sandbox;
 mod schema;
 mod select;
@@ -60,6 +62,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(context, &args),
         Command::Validate(args) => validate::run(context, &args),
+        Command::Catalog(args) => catalog::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
         Command::Apply(args) => apply::run(context, &args),
         Command::Watch(args) => watch::run(context, &args),

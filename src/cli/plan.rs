@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::planning;
 use super::refresh;
-use crate::apply::spec_from;
+use crate::apply::{locate_refused, spec_from};
 use crate::output::{PlanView, plan_json, write_plan};
 use crate::plan::{self, Plan};
 use crate::project::Desired;
@@ -34,6 +34,7 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CliError> 
     let spec = spec_from(&reader);
     let texts = desired::texts(context, &settings, &mut desired, &plan, spec)?;
     plan::explain(&mut plan, &texts);
+    locate_refused(&context.root, &mut plan);
     show(context, &plan, &desired, args.planning.full)?;
     if let Some(over) = planning::budget(&settings, None).over(&plan) {
         context.say(

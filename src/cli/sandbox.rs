@@ -16,6 +16,7 @@ pub(super) fn run(context: &Context, args: &SandboxArgs) -> Result<Exit, CliErro
         rules: rules(args)?,
         seed: args.seed,
         honour_idempotency_key: args.honour_idempotency_key,
+        check_ids: args.check_ids,
         ..Config::default()
     };
     tokio::runtime::Builder::new_multi_thread()

@@ -53,6 +53,29 @@ pub(super) fn names(
     Ok(selected)
 }
 
+/// The one wish that a name or path means.
+pub(super) fn wish(argument: &str, desired: &Desired) -> Result<Name, CliError> {
+    if let Some((name, _)) = desired.wishes.get_key_value(argument) {
+        return Ok(name.clone());
+    }
+    let meant = names(&[argument.to_owned()], desired, &Recorded::default());
+    let mut meant = meant
+        .map_err(|error| match may_be_hidden(argument, desired) {
+            true => error.hint("or its manifest can't be read: `reconcile validate` shows why"),
+            false => error,
+        })?
+        .into_iter();
+    match (meant.next(), meant.next()) {
+        (Some(one), None) => Ok(one),
+        _ => Err(CliError::usage(format!("`{argument}` means several videos")).hint("name one")),
+    }
+}
+
+fn may_be_hidden(argument: &str, desired: &Desired) -> bool {
+    let name = Name::parse(argument);
+    name.is_ok_and(|name| desired.may_hide(&name, argument))
+}
+
 fn candidates<'a>(desired: &'a Desired, recorded: &'a Recorded) -> Vec<Candidate<'a>> {
     let wished = desired.wishes.iter().map(|(name, wish)| Candidate {
         name,

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::args::{Format, ValidateArgs};
+use super::catalog;
 use super::context::Context;
 use super::env;
 use super::error::CliError;
@@ -13,14 +14,20 @@ use crate::manifest::Problem;
 use crate::output::{count, problems};
 use crate::project::{self, Desired};
 
-pub(super) fn run(context: &Context, _args: &ValidateArgs) -> Result<Exit, CliError> {
+pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<Exit, CliError> {
     context.check_root()?;
     let settings = match project::load_settings(&context.root) {
         Ok(settings) => settings,
         Err(problems) => return refuse_settings(context, problems),
     };
-    let desired = project::load(&context.root, &settings, None, env::system_now());
+    let mut desired = project::load(&context.root, &settings, None, env::system_now());
+    let asked = match args.online {
+        true => catalog::unknown_ids(context, &settings, &mut desired, args.sandbox),
+        false => Ok(()),
+    };
+    // What is wrong without asking is shown also where nobody answers.
     show(context, &desired)?;
+    asked?;
     Ok(match desired.problems.is_empty() {
         true => Exit::Done,
         false => Exit::Failed,

@@ -1,6 +1,6 @@
 //! One look at HeyGen.
 
-use crate::heygen::{ReadError, Reader, Video};
+use crate::heygen::{ReadError, Reader, Session, Video};
 
 /// What a look at one session or video showed.
 #[derive(Debug, Clone)]
@@ -32,6 +32,11 @@ pub async fn look_at_session(reader: &Reader, session_id: &str) -> Result<Seen, 
         Err(error) if error.is_not_found() => return Ok(Seen::Missing),
         Err(error) => return Err(error),
     };
+    look_further(reader, &session).await
+}
+
+/// Looks at the video of a session that was read, if it seems to have ended.
+pub async fn look_further(reader: &Reader, session: &Session) -> Result<Seen, ReadError> {
     let ended = matches!(session.status.as_str(), "completed" | "failed");
     match &session.video_id {
         Some(video_id) if ended => look_at_video(reader, video_id).await,
@@ -51,11 +56,17 @@ pub async fn look_at_video(reader: &Reader, video_id: &str) -> Result<Seen, Read
         Err(error) if error.is_not_found() => return Ok(Seen::Missing),
         Err(error) => return Err(error),
     };
+    Ok(seen_of(video, video_id))
+}
+
+/// What a video that was read shows.
+#[must_use]
+pub fn seen_of(video: Video, video_id: &str) -> Seen {
     match video.status.as_str() {
-        "completed" | "failed" => Ok(Seen::Ended(video)),
-        _ => Ok(Seen::Rendering {
+        "completed" | "failed" => Seen::Ended(video),
+        _ => Seen::Rendering {
             video_id: video_id.to_owned(),
-        }),
+        },
     }
 }
 

@@ -7,7 +7,9 @@ mod observe;
 mod refresh;
 mod schedule;
 
-pub use look::{Coarse, Seen, look_at_session, look_at_statuses, look_at_video};
+pub use look::{
+    Coarse, Seen, look_at_session, look_at_statuses, look_at_video, look_further, seen_of,
+};
 pub use observe::observe;
 pub use refresh::{Drift, RefreshError, refresh};
 pub use schedule::{Due, Schedule};

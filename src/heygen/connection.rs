@@ -7,6 +7,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::api_error::ApiError;
+
 /// No answer of this API is larger; a longer body is cut off and counts as unreadable.
 const MAX_BODY: usize = 4 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -117,6 +119,16 @@ impl Connection {
             self.config.base.as_str(),
             describe(error)
         ))
+    }
+
+    /// What HeyGen said, without the key in any part of it.
+    pub(super) fn clean(&self, error: ApiError) -> ApiError {
+        ApiError {
+            code: self.redact(error.code),
+            message: self.redact(error.message),
+            param: error.param.map(|param| self.redact(param)),
+            ..error
+        }
     }
 
     /// The key must not come back to people, in whatever text it is echoed.

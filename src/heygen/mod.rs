@@ -6,6 +6,7 @@
 
 mod answer;
 mod api_error;
+mod catalog;
 mod connection;
 mod direct;
 mod endpoints;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use answer::Answer;
 pub use api_error::ApiError;
+pub use catalog::{AvatarLook, BrandKit, Style, Voice};
 pub use connection::{Base, BaseError, Config, ConnectError};
 pub use direct::{LargeFile, MAX_SIMPLE_UPLOAD, PutError, Ticket, put};
 pub use endpoints::Endpoints;

@@ -12,6 +12,8 @@ use super::wire::{Data, DeliveredEvent, ListedSession, Page, Session, User, Vide
 
 /// Most ids `GET /v3/videos/statuses` answers for at once. Source: HeyGen's reference.
 pub const STATUS_BATCH: usize = 100;
+/// The largest page of most lists.
+pub(super) const LIMIT: (&str, &str) = ("limit", "100");
 
 /// Reads from HeyGen. Has no way to spend.
 #[derive(Debug, Clone)]
@@ -86,20 +88,28 @@ impl Reader {
 
     /// The account's sessions, newest first.
     pub async fn sessions(&self, token: Option<&str>) -> Result<Listed<ListedSession>, ReadError> {
-        self.list("/v3/video-agents", token).await
+        self.list("/v3/video-agents", &[LIMIT], token).await
     }
 
     /// The events HeyGen delivered, newest first.
     pub async fn events(&self, token: Option<&str>) -> Result<Listed<DeliveredEvent>, ReadError> {
-        self.list("/v3/webhooks/events", token).await
+        self.list("/v3/webhooks/events", &[LIMIT], token).await
     }
 
-    async fn list<T: DeserializeOwned>(
+    /// The newest events about a session or video.
+    pub async fn events_about(&self, id: &str) -> Result<Vec<DeliveredEvent>, ReadError> {
+        let query = [LIMIT, ("entity_id", id)];
+        let page = self.list("/v3/webhooks/events", &query, None).await?;
+        Ok(page.items)
+    }
+
+    pub(super) async fn list<T: DeserializeOwned>(
         &self,
         path: &str,
+        query: &[(&str, &str)],
         token: Option<&str>,
     ) -> Result<Listed<T>, ReadError> {
-        let mut query = vec![("limit", "100")];
+        let mut query = query.to_vec();
         query.extend(token.map(|t| ("token", t)));
         let page: Page<T> = self.get(path, &query).await?;
         Ok(Listed {
@@ -155,11 +165,7 @@ pub(super) async fn decode<T: DeserializeOwned>(
         .map(Duration::from_secs);
     let id = request_id(&response);
     let bytes = body(response).await.map_err(ReadError::Network)?;
-    let error = || {
-        let mut error = ApiError::read(status, id.clone(), &bytes);
-        error.message = connection.redact(error.message);
-        error
-    };
+    let error = || connection.clean(ApiError::read(status, id.clone(), &bytes));
     if !(200..300).contains(&status) {
         return Err(ReadError::Api(error(), wait));
     }

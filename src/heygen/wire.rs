@@ -109,6 +109,9 @@ pub struct Video {
     pub status: String,
     /// Unix seconds.
     #[serde(default)]
+    pub created_at: Option<i64>,
+    /// Unix seconds.
+    #[serde(default)]
     pub completed_at: Option<i64>,
     /// Seconds; what is billed.
     #[serde(default)]
@@ -175,6 +178,8 @@ pub struct DeliveredEvent {
 pub struct EventData {
     #[serde(default)]
     pub session_id: Option<String>,
+    #[serde(default)]
+    pub video_id: Option<String>,
     #[serde(default)]
     pub callback_id: Option<String>,
 }

@@ -72,18 +72,20 @@ impl Writer {
         }
     }
 
-    fn redacted(&self, mut answer: Answer) -> Answer {
-        match &mut answer {
-            Answer::Refused(e)
-            | Answer::Rejected(e)
-            | Answer::Failed(e)
-            | Answer::RateLimited { error: e, .. } => {
-                e.message = self.0.redact(std::mem::take(&mut e.message));
-            }
-            Answer::Unknown { reason } => *reason = self.0.redact(std::mem::take(reason)),
-            Answer::Accepted { .. } | Answer::NoConnection { .. } => {}
+    fn redacted(&self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Refused(error) => Answer::Refused(self.0.clean(error)),
+            Answer::Rejected(error) => Answer::Rejected(self.0.clean(error)),
+            Answer::Failed(error) => Answer::Failed(self.0.clean(error)),
+            Answer::RateLimited { retry_after, error } => Answer::RateLimited {
+                retry_after,
+                error: self.0.clean(error),
+            },
+            Answer::Unknown { reason } => Answer::Unknown {
+                reason: self.0.redact(reason),
+            },
+            told @ (Answer::Accepted { .. } | Answer::NoConnection { .. }) => told,
         }
-        answer
     }
 
     /// Deletes a video and its files for good.
@@ -140,8 +142,7 @@ impl Writer {
             .map(std::time::Duration::from_secs);
         let id = request_id(&response);
         let bytes = body(response).await.map_err(passing)?;
-        let mut error = ApiError::read(status, id, &bytes);
-        error.message = self.0.redact(error.message);
+        let error = self.0.clean(ApiError::read(status, id, &bytes));
         match status {
             200..=299 => taken(&bytes).ok_or_else(|| passing(error.to_string())),
             401..=403 => Err(UploadError::Refused(error)),

@@ -20,7 +20,7 @@ mod words;
 pub use escape::escape;
 pub use paint::Paint;
 pub use plan_json::plan_json;
-pub use plan_text::{PlanView, write_plan};
+pub use plan_text::{PlanView, write_diff, write_plan};
 pub use record::{RecordView, ways_out, write_record};
 pub use repair::{nothing_to_repair_json, repaired_json, repaired_text, write_repair};
 pub use reporter::{Reporter, event_json};

@@ -37,6 +37,9 @@ fn action(action: &Action) -> Value {
         "changes": action.changes,
         "diff": diff(action),
         "due_at": action.due,
+        "param": action.field.as_ref().map(|f| &f.param),
+        "line": action.field.as_ref().and_then(|f| f.line),
+        "column": action.field.as_ref().and_then(|f| f.column),
     })
 }
 

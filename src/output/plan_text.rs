@@ -42,8 +42,21 @@ fn write_action(out: &mut dyn Write, action: &Action, view: PlanView) -> io::Res
     let name = paint.bold(escape(action.name.as_str()));
     writeln!(out, "{} {name}{price}", tint(paint, action.kind, head))?;
     writeln!(out, "    {}", escape(&action.reason.text))?;
+    if let Some((line, column)) = place(action) {
+        let path = escape(&action.path);
+        writeln!(
+            out,
+            "    {}",
+            paint.info(format!("--> {path}:{line}:{column}"))
+        )?;
+    }
     write_diff(out, &action.diff, view)?;
     writeln!(out)
+}
+
+fn place(action: &Action) -> Option<(usize, usize)> {
+    let field = action.field.as_ref()?;
+    Some((field.line?, field.column?))
 }
 
 fn tint(paint: Paint, kind: Kind, text: String) -> String {
@@ -56,7 +69,7 @@ fn tint(paint: Paint, kind: Kind, text: String) -> String {
     }
 }
 
-fn write_diff(out: &mut dyn Write, lines: &[DiffLine], view: PlanView) -> io::Result<()> {
+pub fn write_diff(out: &mut dyn Write, lines: &[DiffLine], view: PlanView) -> io::Result<()> {
     let shown = if view.full { lines.len() } else { MAX_LINES };
     for line in lines.iter().take(shown) {
         writeln!(out, "    {}", diff_line(line, view))?;

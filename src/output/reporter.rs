@@ -7,13 +7,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::record::ways_out;
-use super::{Paint, Spent, escape, short_duration};
+use super::{Paint, Spent, escape, problems, short_duration};
 use crate::apply::{Counts, Event, Progress};
+use crate::manifest::{Place, Problem};
 use crate::state::{Attempt, Phase};
 
 const FORMAT_VERSION: &str = "1.0";
 /// Where no bar can be drawn, a line every so often says that it goes on.
 const LINE_EVERY: Duration = Duration::from_secs(15);
+/// Of a quoted line.
+const WIDTH: usize = 100;
 
 pub struct Reporter {
     json: bool,
@@ -48,17 +51,24 @@ impl Reporter {
         self.result()
     }
 
-    pub fn event(&mut self, event: &Event) {
+    /// `refused` is what HeyGen refused, shown where it stands.
+    pub fn event(&mut self, event: &Event, refused: Option<&Problem>) {
         if let Event::Progress(progress) = event {
             return self.progress(progress);
         }
         let line = match self.json {
-            true => event_json(event).map(|value| value.to_string()),
+            true => event_json(event, refused.and_then(|r| r.place.as_ref()))
+                .map(|value| value.to_string()),
             false => text_line(event, self.paint),
         };
         match line {
             Some(line) => self.line(&line),
             None => self.aside(event),
+        }
+        if let Some(refused) = refused.filter(|_| !self.json) {
+            let shown = std::slice::from_ref(refused);
+            let colored = self.paint.is_colored() && io::stderr().is_terminal();
+            self.beside(&problems::render(shown, colored, WIDTH));
         }
     }
 
@@ -112,10 +122,15 @@ impl Reporter {
             ),
             _ => return,
         };
-        let write = || writeln!(io::stderr().lock(), "{text}");
+        if !self.quiet {
+            self.beside(&format!("{text}\n"));
+        }
+    }
+
+    fn beside(&self, text: &str) {
+        let write = || io::stderr().lock().write_all(text.as_bytes());
         // A stderr nobody reads is no reason to stop.
         let _ = match &self.bar {
-            _ if self.quiet => return,
             Some(bar) => bar.suspend(write),
             None => write(),
         };
@@ -207,7 +222,7 @@ fn text_line(event: &Event, paint: Paint) -> Option<String> {
                 why(a)
             )
         }
-        Event::Rejected(a) => {
+        Event::Rejected { attempt: a, .. } => {
             format!(
                 "{} {}  {}",
                 paint.bad("rejected"),
@@ -282,9 +297,10 @@ fn settled_text(attempt: &Attempt) -> String {
     }
 }
 
-/// The line of an event, if it has one.
+/// The line of an event, if it has one. `place` is where in a manifest the field stands that it is
+/// about.
 #[must_use]
-pub fn event_json(event: &Event) -> Option<Value> {
+pub fn event_json(event: &Event, place: Option<&Place>) -> Option<Value> {
     let attempt = |kind: &str, a: &Attempt| {
         json!({
             "type": kind,
@@ -302,7 +318,14 @@ pub fn event_json(event: &Event) -> Option<Value> {
         Event::Submitted(a) => attempt("submitted", a),
         Event::Completed(a) => attempt("completed", a),
         Event::Failed(a) | Event::Gone(a) => attempt("failed", a),
-        Event::Rejected(a) => attempt("rejected", a),
+        Event::Rejected { attempt: a, path } => {
+            let param = a.failure.as_ref().and_then(|f| f.param());
+            let mut line = with(attempt("rejected", a), "param", json!(param));
+            line["path"] = json!(path);
+            line["line"] = json!(place.map(|p| p.line));
+            line["column"] = json!(place.map(|p| p.column));
+            line
+        }
         Event::Deleted { name, attempt: a } => with(
             with(attempt("deleted", a), "name", json!(name)),
             "phase",

@@ -66,7 +66,8 @@ fn finished(attempt: &Attempt) -> Value {
 
 /// When HeyGen accepted it.
 fn submitted_at(attempt: &Attempt) -> Option<Timestamp> {
-    attempt.session_id.as_ref().and(attempt.answered_at)
+    let id = attempt.session_id.as_ref().or(attempt.video_id.as_ref());
+    id.and(attempt.answered_at)
 }
 
 /// `made` says what was made in all, if anything was.

@@ -52,6 +52,16 @@ pub struct Action {
     pub protected: bool,
     /// When what is blocked now may be tried again.
     pub due: Option<Timestamp>,
+    /// The field that HeyGen refused.
+    pub field: Option<Box<Field>>,
+}
+
+/// A field of a manifest, as HeyGen names it. Where it stands is filled in by whoever reads files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub param: String,
+    pub line: Option<usize>,
+    pub column: Option<usize>,
 }
 
 /// Why. The code is for programs and never changes its meaning; the text is for people.
@@ -156,12 +166,17 @@ impl Kind {
 }
 
 impl Action {
+    /// It shows what another action submits, or what is not settled yet.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.kind == Kind::Reuse && self.session_id.is_none() && self.video_id.is_none()
+    }
+
     /// Whether executing it may POST: for certain, or because something turns out not to have been
     /// sent.
     #[must_use]
     pub fn may_submit(&self) -> bool {
-        let waits = self.kind == Kind::Reuse && self.session_id.is_none();
-        self.kind.submits() || self.kind == Kind::Settle || waits
+        self.kind.submits() || self.kind == Kind::Settle || self.waits()
     }
 
     /// Whether it submits, and everything that changes is left to the defaults by the manifest.
@@ -170,6 +185,16 @@ impl Action {
         let said = |c: &Change| c.source == Some(Origin::Manifest);
         let changes = !self.changes.is_empty() && !self.changes.iter().any(said);
         self.kind.submits() && self.previous_hash.is_some() && changes
+    }
+}
+
+impl Field {
+    pub(super) fn named(param: &str) -> Self {
+        Self {
+            param: param.to_owned(),
+            line: None,
+            column: None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::action::{Action, Kind, Plan, Reason};
+use super::action::{Action, Field, Kind, Plan, Reason};
 use super::lookup::Lookup;
 use super::options::Options;
 use super::retry::{Verdict, verdict};
@@ -244,7 +244,11 @@ impl<'a> Planner<'a> {
             failure_text(attempt),
             case.name
         );
-        self.blocked(case, Reason::new("rejected", text))
+        let param = attempt.failure.as_ref().and_then(|f| f.param());
+        Action {
+            field: param.map(|param| Field::named(param).into()),
+            ..self.blocked(case, Reason::new("rejected", text))
+        }
     }
 
     fn blocked(&self, case: &Case<'a>, reason: Reason) -> Action {
@@ -309,6 +313,7 @@ impl<'a> Planner<'a> {
             estimate_usd: (kind == Kind::Settle).then(|| self.options.pricing.estimate_usd(1)),
             protected: false,
             due: None,
+            field: None,
         }
     }
 

@@ -14,7 +14,7 @@ mod lookup;
 mod options;
 mod retry;
 
-pub use action::{Action, Change, Kind, Plan, Reason, Summary};
+pub use action::{Action, Change, Field, Kind, Plan, Reason, Summary};
 pub use budget::{Budget, Over};
 pub use cost::Pricing;
 pub use decide::plan;

@@ -18,7 +18,7 @@ use crate::manifest::{Decoded, Manifest, Problem, ReadyDefaults, decode};
 use crate::video::Name;
 
 /// Largest manifest file.
-const MAX_BYTES: u64 = 1 << 20;
+pub(super) const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads every manifest below the project directory.
 ///

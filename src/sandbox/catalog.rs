@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::check::{Checked, refuse};
 use super::received::Received;
 
 type Entries = Vec<(&'static str, Value)>;
@@ -39,9 +40,12 @@ pub(super) fn avatars() -> Entries {
     ]
 }
 
-/// All of them public.
+/// Those a request asks for. All of them are public.
 pub(super) fn voices(received: &Received) -> Entries {
-    let wanted = received.parameter("language");
+    voices_of(received.parameter("language"))
+}
+
+fn voices_of(wanted: Option<&str>) -> Entries {
     let voices = [
         (SARA, "Sara", "English", "female"),
         (
@@ -72,7 +76,10 @@ pub(super) fn voices(received: &Received) -> Entries {
 }
 
 pub(super) fn styles(received: &Received) -> Entries {
-    let wanted = received.parameter("tag");
+    styles_of(received.parameter("tag"))
+}
+
+fn styles_of(wanted: Option<&str>) -> Entries {
     let style = |id, name, tag: &str| {
         let entry = json!({
             "style_id": id, "name": name, "aspect_ratio": "16:9",
@@ -91,4 +98,20 @@ pub(super) fn styles(received: &Received) -> Entries {
 pub(super) fn brand_kits() -> Entries {
     let entry = json!({"brand_kit_id": "bk_lumen", "name": "Lumen", "logo_url": null});
     vec![("bk_lumen", entry)]
+}
+
+/// Whether the ids that a submission names are in the catalogue.
+pub(super) fn check_ids(request: &Value) -> Checked {
+    for (field, entries) in [
+        ("avatar_id", avatars()),
+        ("voice_id", voices_of(None)),
+        ("style_id", styles_of(None)),
+        ("brand_kit_id", brand_kits()),
+    ] {
+        let known = |id: &str| entries.iter().any(|(known, _)| *known == id);
+        if request[field].as_str().is_some_and(|id| !known(id)) {
+            return refuse(field, "there is nothing of this id");
+        }
+    }
+    Ok(())
 }

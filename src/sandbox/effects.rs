@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::assets::{Asset, MAX_BYTES};
+use super::catalog::check_ids;
 use super::check::{check_create, check_json, check_key};
 use super::clock::now_ms;
 use super::faults::Kind;
@@ -23,6 +24,9 @@ impl World {
         let key = check_key(received)?;
         let request = check_json(received)?;
         check_create(&request, &self.assets)?;
+        if self.config.check_ids {
+            check_ids(&request)?;
+        }
         if let Some(first) = self.replay(key) {
             return Ok(first);
         }

@@ -51,6 +51,8 @@ pub struct Config {
     pub seed: u64,
     /// HeyGen does not promise this on submissions, so it is off.
     pub honour_idempotency_key: bool,
+    /// Refuse submissions that name an avatar, voice, style or brand kit the catalogue does not have.
+    pub check_ids: bool,
     /// The only key that is accepted; any if absent.
     pub required_key: Option<String>,
     /// Whose account it is, for a key without `@`; `key@other` belongs to `other`. Everything else
@@ -74,6 +76,7 @@ impl Default for Config {
             rules: Vec::new(),
             seed: 0,
             honour_idempotency_key: false,
+            check_ids: false,
             required_key: None,
             account: "sandbox".to_owned(),
             balance_usd: 1_000.0,

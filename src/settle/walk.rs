@@ -3,13 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::heygen::{ListedSession, ReadError, Reader};
+use crate::patience::patiently;
 
 /// How far before an intent the list is looked at: clocks differ.
 pub const WALK_BACK: SignedDuration = SignedDuration::from_mins(15);
-/// Tries of one page; in between as long as HeyGen says, or doubling from the first wait.
-const TRIES: u32 = 4;
-const FIRST_WAIT: std::time::Duration = std::time::Duration::from_millis(250);
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// The sessions made since `until`, at most `most_pages` of a hundred.
 pub async fn walk(
@@ -20,7 +17,7 @@ pub async fn walk(
     let mut sessions = Vec::new();
     let mut token: Option<String> = None;
     for _ in 0..most_pages {
-        let page = page(reader, token.as_deref()).await?;
+        let page = patiently(|| reader.sessions(token.as_deref())).await?;
         // The whole page counts: one session whose time is off must not hide those behind it.
         let in_time = |s: &ListedSession| s.created_at >= until.as_second();
         let goes_on = page.items.last().is_some_and(in_time);
@@ -33,22 +30,4 @@ pub async fn walk(
     Err(ReadError::Shape(format!(
         "the session list does not end within {most_pages} pages"
     )))
-}
-
-async fn page(
-    reader: &Reader,
-    token: Option<&str>,
-) -> Result<crate::heygen::Listed<ListedSession>, ReadError> {
-    let mut wait = FIRST_WAIT;
-    for _ in 1..TRIES {
-        match reader.sessions(token).await {
-            Err(error) if !error.refuses_all() => {
-                let told = error.retry_after().unwrap_or(wait);
-                tokio::time::sleep(told.min(LONGEST_WAIT)).await;
-                wait *= 2;
-            }
-            read => return read,
-        }
-    }
-    reader.sessions(token).await
 }

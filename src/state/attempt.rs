@@ -123,6 +123,32 @@ impl Failure {
             message: bounded(message, Self::MAX_MESSAGE),
         }
     }
+
+    /// One that is about a field of the request. It stands at the end of the message, whole, however
+    /// long the rest is: an entry of its own would be one that released versions don't know.
+    #[must_use]
+    pub fn about(code: &str, message: &str, param: Option<&str>) -> Self {
+        let Some(param) = param.filter(|p| is_param(p)) else {
+            return Self::new(code, message);
+        };
+        let end = format!("{BEFORE_PARAM}{param})");
+        let message = bounded(message, Self::MAX_MESSAGE - end.len());
+        Self::new(code, &(message + &end))
+    }
+
+    /// The field of the request that is meant, as HeyGen names it.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        let (_, end) = self.message.rsplit_once(BEFORE_PARAM)?;
+        end.strip_suffix(')').filter(|param| is_param(param))
+    }
+}
+
+const BEFORE_PARAM: &str = " (field ";
+
+fn is_param(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b);
+    (1..=100).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// At most so many bytes, control characters replaced: JSON would write each as six.
@@ -293,6 +319,32 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_field_that_is_meant_is_kept_whole_and_nothing_else_is_taken_for_one() {
+        fn param(message: &str, param: Option<&str>) -> Option<String> {
+            let failure = Failure::about("c", message, param);
+            failure.param().map(str::to_owned)
+        }
+        assert_eq!(
+            param("no", Some("files[3].url")),
+            Some("files[3].url".into())
+        );
+        assert_eq!(
+            param(&"m".repeat(9_999), Some("avatar_id")),
+            Some("avatar_id".into())
+        );
+        for hostile in ["", "a b", "a)", "\u{7}", &"x".repeat(101)] {
+            assert_eq!(param("no", Some(hostile)), None, "{hostile:?}");
+        }
+        assert_eq!(param("no (field x) more", None), None);
+        assert!(
+            Failure::about("c", &"m".repeat(9_999), Some("p"))
+                .message
+                .len()
+                <= 400
+        );
+    }
 
     #[test]
     fn the_largest_answer_anyone_can_send_is_small_enough_to_be_recorded() {

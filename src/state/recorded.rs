@@ -106,6 +106,30 @@ impl Recorded {
         }
     }
 
+    /// The record of a name once it shows a hash.
+    #[must_use]
+    pub fn next_record(
+        &self,
+        name: &Name,
+        path: &str,
+        hash: VideoHash,
+        protected: bool,
+        now: Timestamp,
+    ) -> Record {
+        let old = self.records.get(name);
+        let same = old.filter(|r| r.hash == hash);
+        Record {
+            name: name.clone(),
+            path: path.to_owned(),
+            hash,
+            previous: same.map_or_else(|| old.map(|r| r.hash), |r| r.previous),
+            moved_from: old.and_then(|r| r.moved_from.clone()),
+            since: same.map_or(now, |r| r.since),
+            shown: old.and_then(|r| self.finished(r)).map(|a| a.key().into()),
+            protected,
+        }
+    }
+
     /// Every session that is some attempt's.
     #[must_use]
     pub fn sessions(&self) -> HashSet<String> {

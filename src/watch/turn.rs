@@ -16,7 +16,7 @@ use super::memory::Memory;
 use super::view::View;
 use crate::apply::{
     AccountError, Cause, End, Engine, Event, Limits, Parts, PastError, Texts, TextsError, Until,
-    check_account, free_slots, outdated_notes, survey,
+    check_account, free_slots, locate_refused, outdated_notes, survey,
 };
 use crate::heygen::ReadError;
 use crate::plan::{self, Options, Plan, Pricing, Retry, Selection};
@@ -123,6 +123,7 @@ impl Turns {
         let root = &self.config.root;
         let texts = Texts::collect(root, &self.setup.settings, &mut desired, &plan, spec)?;
         plan::explain(&mut plan, &texts);
+        locate_refused(&self.config.root, &mut plan);
         self.show(&plan, &desired);
         let wake = self.retry_due(&plan);
         Ok(Done { wake })
@@ -214,6 +215,7 @@ impl Turns {
         let texts = Texts::collect(root, settings, &mut desired, &plan, spec)?;
         let quiet = settings.watch.quiet;
         plan::explain(&mut plan, &texts);
+        locate_refused(&self.config.root, &mut plan);
         self.show(&plan, &desired);
         ledger.write(outdated_notes(&desired, ledger.recorded()))?;
         let young = young(&desired, quiet, (self.config.system_clock)());

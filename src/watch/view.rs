@@ -132,7 +132,7 @@ impl View {
             Event::Submitted(_) => &mut totals.submissions,
             Event::Completed(_) => &mut totals.completed,
             Event::Failed(_) | Event::Gone(_) => &mut totals.failures,
-            Event::Rejected(_) => &mut totals.rejections,
+            Event::Rejected { .. } => &mut totals.rejections,
             Event::Unknown(_) => &mut totals.left_unknown,
             Event::Settled(attempt) if attempt.phase == Phase::NotSent => {
                 &mut totals.settled_not_sent

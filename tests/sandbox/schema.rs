@@ -112,6 +112,14 @@ async fn every_answer_is_one_the_document_describes() {
     judge
         .ask(&slow, "GET", &format!("{AGENTS}/{thinking}"), None)
         .await;
+    let strict = Sand::start(Config {
+        check_ids: true,
+        ..quick()
+    })
+    .await;
+    let body = json!({"prompt": "A", "style_id": "nothing"});
+    let refused = judge.ask(&strict, "POST", AGENTS, Some(&body)).await;
+    assert_eq!(refused.status, 400);
     judge.check("POST", "/v3/assets", &sand.upload(PNG, None).await);
     judge.check("POST", "/v3/assets", &sand.upload(b"text", None).await);
     judge_direct_upload(&mut judge, &sand).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::adopt::AdoptArgs;
 use crate::cli::args::{Names, duration};
 
 #[derive(Debug, Args)]
@@ -28,6 +29,8 @@ pub(in crate::cli) enum StateCommand {
     Import(ImportArgs),
     /// Show what an attempt of unknown outcome could have come to, or decide it
     Settle(SettleArgs),
+    /// Record videos that exist already as manifests' own, without paying
+    Adopt(AdoptArgs),
     /// Mend a damaged state: keep what can be read, say what is lost, copy the rest aside
     Repair(RepairArgs),
 }

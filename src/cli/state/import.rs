@@ -31,7 +31,7 @@ struct New {
 
 pub(super) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, CliError> {
     let file = &args.file;
-    let export = export::read(&read(file)?).map_err(|error| unusable(file, &error))?;
+    let export = export::read(&read(file, MAX_BYTES)?).map_err(|error| unusable(file, &error))?;
     let mut ledger = open(context, &args.change, "state import")?;
     let entries = merge(ledger.recorded(), &export, env::now());
     let new = New {
@@ -50,7 +50,8 @@ pub(super) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, CliError
     answer(context, &done(&ledger), &document(&ledger, &new))
 }
 
-fn read(file: &str) -> Result<Vec<u8>, CliError> {
+/// A file, or stdin for `-`.
+pub(super) fn read(file: &str, max: u64) -> Result<Vec<u8>, CliError> {
     let failed = |e: std::io::Error| CliError::new(format!("cannot read {file}")).because(e);
     let source: Box<dyn Read> = match file {
         "-" => Box::new(std::io::stdin().lock()),
@@ -58,11 +59,14 @@ fn read(file: &str) -> Result<Vec<u8>, CliError> {
     };
     let mut bytes = Vec::new();
     source
-        .take(MAX_BYTES + 1)
+        .take(max + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
-    match bytes.len() as u64 > MAX_BYTES {
-        true => Err(CliError::new(format!("{file} is larger than 1 GiB"))),
+    match bytes.len() as u64 > max {
+        true => Err(CliError::new(format!(
+            "{file} is larger than {} MiB",
+            max >> 20
+        ))),
         false => Ok(bytes),
     }
 }

@@ -1,5 +1,6 @@
 //! `reconcile state`: the record, for the rare day that needs hands.
 
+mod adopt;
 mod args;
 mod export;
 mod import;
@@ -27,6 +28,7 @@ pub(super) fn run(context: &Context, args: &StateArgs) -> Result<Exit, CliError>
         StateCommand::Export(args) => export::run(context, args),
         StateCommand::Import(args) => import::run(context, args),
         StateCommand::Repair(args) => repair::run(context, args),
+        StateCommand::Adopt(args) => adopt::run(context, args),
         StateCommand::Settle(args) => settle::run(context, args),
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn event(event: &Event) {
         Event::Settled(a) => attempt(a, "settled: HeyGen took it"),
         Event::Failed(a) => trouble(a, "failed"),
         Event::Gone(a) => trouble(a, "gone at HeyGen"),
-        Event::Rejected(a) => trouble(a, "rejected"),
+        Event::Rejected { attempt, .. } => trouble(attempt, "rejected"),
         Event::Unknown(a) => {
             trouble(a, "its outcome is not known; it is held and not sent again");
             info!(name = %a.name, hash = %a.hash.short(), "a person can decide:\n{}", ways_out(a));

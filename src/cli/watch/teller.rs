@@ -14,6 +14,7 @@ use crate::cli::connect::{Reading, connect_again, connect_nowhere};
 use crate::cli::context::Context;
 use crate::cli::env;
 use crate::cli::error::CliError;
+use crate::cli::refused::refused;
 use crate::heygen::Writer;
 use crate::manifest::Problem;
 use crate::output::{PlanView, event_json, plan_json, write_plan};
@@ -126,8 +127,12 @@ impl Edge for Teller {
 
     fn event(&mut self, event: &Event) {
         log::event(event);
-        let line = event_json(event).filter(|_| self.context.is_json());
-        if let Some(line) = line {
+        if !self.context.is_json() {
+            return;
+        }
+        let refused = refused(&self.context.root, event);
+        let place = refused.as_ref().and_then(|r| r.place.as_ref());
+        if let Some(line) = event_json(event, place) {
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         }
     }

@@ -22,12 +22,16 @@ pub(super) fn attempt(recorded: &Recorded, new: &Attempt) -> Kept {
 fn complete(new: &Attempt) -> Kept {
     use Phase::{Completed, Deleted, Failed, Gone, Rejected, Rendering, Submitted};
     let session = new.session_id.is_some();
+    let video = new.video_id.is_some();
+    // Of a video that somebody adopted, HeyGen need not tell the session.
+    let known = session || video && new.adopted_by == Some(AdoptedBy::Person);
     let whole = match new.phase {
-        Submitted | Rendering | Gone => session,
-        Completed | Deleted => session && new.video_id.is_some(),
+        Submitted => session,
+        Rendering | Gone => known,
+        Completed | Deleted => known && video,
         Failed => new.failure.is_some(),
         Rejected => new.failure.is_some() && !session,
-        Phase::NotSent | Phase::Submitting => !session && new.video_id.is_none(),
+        Phase::NotSent | Phase::Submitting => !session && !video,
         Phase::Unknown => !session,
     };
     require(whole, || {

@@ -14,7 +14,7 @@ pub(super) fn further(ours: &Attempt, theirs: &Attempt) -> Result<Attempt, Confl
     };
     one_session(ours, theirs)?;
     one_intent(ours, theirs)?;
-    if more.session_id.is_some() {
+    if more.session_id.is_some() || more.video_id.is_some() {
         more.video_id = more.video_id.or_else(|| less.video_id.clone());
         more.completed_at = more.completed_at.or(less.completed_at);
         more.duration_s = more.duration_s.or(less.duration_s);
