@@ -32,6 +32,8 @@ struct Delivery {
 
 /// Delivers what ends from here on.
 pub(super) async fn deliver(world: Arc<Mutex<World>>) {
+    // Fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
