@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 /// No answer of this API is larger; a longer body is cut off and counts as unreadable.
@@ -76,12 +76,12 @@ impl Base {
         self.0.as_str().trim_end_matches('/')
     }
 
-    fn is_plain_http(&self) -> bool {
+    pub(super) fn is_plain_http(&self) -> bool {
         self.0.scheme() == "http"
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
@@ -95,22 +95,11 @@ impl Connection {
     /// idled may be closed already, and a client that finds out too late can't tell whether its
     /// request arrived.
     pub(super) fn new(config: Config, idle: usize) -> Result<Self, ConnectError> {
-        // Fails only where a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         headers.insert("x-api-key", key_header(&config.key)?);
-        let mut builder = Client::builder()
+        let builder = client(config.base.is_plain_http())
             .default_headers(headers)
-            .user_agent(concat!("reconcile/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .pool_max_idle_per_host(idle)
-            .connect_timeout(CONNECT_TIMEOUT);
-        if config.base.is_plain_http() {
-            // This machine only: no proxy, and no need for the system's certificates.
-            builder = builder.no_proxy().tls_certs_only([]);
-        }
+            .pool_max_idle_per_host(idle);
         let client = builder.build().map_err(ConnectError::Tls)?;
         Ok(Self { client, config })
     }
@@ -122,6 +111,23 @@ impl Connection {
     /// The key must not come back to people, in whatever text it is echoed.
     pub(super) fn redact(&self, text: String) -> String {
         text.replace(self.config.key.expose_secret(), "***")
+    }
+}
+
+/// What every client has. One that is `local` reaches this machine only: no proxy, and no need for
+/// the system's certificates.
+pub(super) fn client(local: bool) -> ClientBuilder {
+    // Fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .user_agent(concat!("reconcile/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .connect_timeout(CONNECT_TIMEOUT);
+    match local {
+        true => builder.no_proxy().tls_certs_only([]),
+        false => builder,
     }
 }
 

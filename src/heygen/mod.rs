@@ -8,6 +8,7 @@ mod answer;
 mod api_error;
 mod connection;
 mod endpoints;
+mod files;
 mod reader;
 mod wire;
 mod writer;
@@ -16,6 +17,7 @@ pub use answer::Answer;
 pub use api_error::ApiError;
 pub use connection::{Base, BaseError, Config, ConnectError};
 pub use endpoints::Endpoints;
+pub use files::{Files, LinkError, Opened, Resume};
 pub use reader::{Listed, Me, ReadError, Reader, STATUS_BATCH};
 pub use wire::{
     CreateRequest, DeliveredEvent, Endpoint, EventData, FileInput, ListedSession, Session, Video,
