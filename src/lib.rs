@@ -18,6 +18,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod download;
 pub mod follow;
 pub mod heygen;
 pub mod manifest;

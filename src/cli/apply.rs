@@ -10,6 +10,7 @@ use super::args::ApplyArgs;
 use super::connect::{Reading, connect};
 use super::context::Context;
 use super::desired;
+use super::download;
 use super::env;
 use super::error::CliError;
 use super::exit::Exit;
@@ -36,6 +37,12 @@ pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError>
     context.refuse_github()?;
     if !args.auto_approve && !approve::can_ask(context) {
         return Err(approve::nobody_to_ask("apply"));
+    }
+    if !args.download && args.beside.asks() {
+        return Err(
+            CliError::usage("nothing is fetched beside films that are not fetched")
+                .hint("add --wait --download"),
+        );
     }
     let command = Apply::prepare(context, args)?;
     command.refresh()?;
@@ -113,7 +120,7 @@ impl<'a> Apply<'a> {
         let shown = self.plan(self.desired()?, &recorded, spec)?;
         self.show(&shown)?;
         self.check_budget(&shown.plan)?;
-        if shown.plan.is_empty() && !self.has_to_follow(&recorded) {
+        if shown.plan.is_empty() && !self.has_to_follow(&recorded) && !self.args.download {
             return Ok(self.exit(&recorded, &shown, None));
         }
         if !shown.plan.is_empty()
@@ -209,9 +216,37 @@ impl<'a> Apply<'a> {
             false => Some(self.work(ledger, &mut ready, &mut reporter)?),
         };
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
+        let downloaded = self.download(ledger, &ready, &mut reporter, outcome.as_ref())?;
         reporter.finish(&counts)?;
         self.say_what_is_left(outcome.as_ref());
-        Ok(self.exit(ledger.recorded(), &ready, outcome.as_ref()))
+        let exit = self.exit(ledger.recorded(), &ready, outcome.as_ref());
+        Ok(match exit {
+            Exit::Done | Exit::OutOfTime if downloaded != Exit::Done => downloaded,
+            exit => exit,
+        })
+    }
+
+    /// What is finished is fetched, also where others were not in time.
+    fn download(
+        &self,
+        ledger: &mut Ledger,
+        ready: &Ready,
+        reporter: &mut Reporter,
+        outcome: Option<&Outcome>,
+    ) -> Result<Exit, CliError> {
+        let ended = outcome.is_none_or(|o| matches!(o.end, End::Done | End::OutOfTime));
+        if !self.args.download || !ended {
+            return Ok(Exit::Done);
+        }
+        let after = download::After {
+            context: self.context,
+            settings: &self.settings,
+            state_dir: &self.state_dir,
+            sandbox: self.args.planning.sandbox,
+            selection: &ready.options.selection,
+            beside: &self.args.beside,
+        };
+        download::after_apply(&after, ledger, reporter)
     }
 
     /// Stopped early is not lost: what goes on without us, and how to come back to it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::download::{Beside, DownloadArgs};
 use super::state::StateArgs;
 use super::webhook::WebhookArgs;
 
@@ -75,6 +76,8 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Ask HeyGen how the videos are and record it; never submits
     Refresh(RefreshArgs),
+    /// Fetch finished videos into the downloads folder
+    Download(DownloadArgs),
     /// Look after the record of what was submitted
     State(StateArgs),
     /// Look after the webhook endpoint at HeyGen
@@ -147,6 +150,11 @@ pub(super) struct ApplyArgs {
     /// Wait until every selected video ended
     #[arg(long)]
     pub(super) wait: bool,
+    /// Then fetch the selected videos into the downloads folder
+    #[arg(long, requires = "wait")]
+    pub(super) download: bool,
+    #[command(flatten)]
+    pub(super) beside: Beside,
     /// Stop after this time (like 30m), leaving the rest for the next apply
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Duration>,

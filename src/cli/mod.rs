@@ -10,6 +10,7 @@ mod completions;
 mod connect;
 mod context;
 mod desired;
+mod download;
 mod env;
 mod error;
 mod exit;
@@ -62,6 +63,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
         Command::Watch(args) => watch::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Refresh(args) => refresh::run(context, &args),
+        Command::Download(args) => download::run(context, &args),
         Command::State(args) => state::run(context, &args),
         Command::Webhook(args) => webhook::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),

@@ -46,6 +46,8 @@ pub struct WatchSettings {
     pub max_submissions_per_hour: usize,
     /// For requests under way when told to stop.
     pub grace: Duration,
+    /// Films are fetched as they are finished.
+    pub download: bool,
 }
 
 impl Default for WatchSettings {
@@ -55,6 +57,7 @@ impl Default for WatchSettings {
             resync: Duration::from_secs(600),
             max_submissions_per_hour: 60,
             grace: Duration::from_secs(130),
+            download: false,
         }
     }
 }
@@ -196,7 +199,13 @@ impl Reader<'_> {
         let Some(node) = fields.given("watch") else {
             return;
         };
-        let keys = ["quiet", "resync", "max_submissions_per_hour", "grace"];
+        let keys = [
+            "quiet",
+            "resync",
+            "max_submissions_per_hour",
+            "grace",
+            "download",
+        ];
         let Some(given) = self.checker.fields(node, "`watch`", &keys) else {
             return;
         };
@@ -208,6 +217,10 @@ impl Reader<'_> {
                 .count(&given, "max_submissions_per_hour", 0, 1_000_000)
                 .unwrap_or(defaults.max_submissions_per_hour),
             grace: self.duration(&given, "grace").unwrap_or(defaults.grace),
+            download: self
+                .checker
+                .boolean(&given, "download")
+                .unwrap_or(defaults.download),
         };
     }
 

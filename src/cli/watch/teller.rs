@@ -13,9 +13,10 @@ use crate::cli::args::WatchArgs;
 use crate::cli::connect::{Reading, connect_again, connect_nowhere};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::download;
 use crate::heygen::Writer;
 use crate::manifest::Problem;
-use crate::output::{PlanView, event_json, plan_json, write_plan};
+use crate::output::{PlanView, download_json, event_json, plan_json, write_plan};
 use crate::plan::Plan;
 use crate::project::Settings;
 use crate::watch::{Edge, Reason, Setup};
@@ -61,8 +62,12 @@ impl Teller {
         if let Some(reading) = reading {
             self.api = (reading, writer);
         }
+        let downloads = self
+            .context
+            .downloads(&settings, &self.state_dir, self.sandbox)?;
         Ok(Setup {
             settings,
+            downloads,
             reader: self.api.0.reader.clone(),
             writer: self.api.1.clone(),
             base: self.api.0.base.clone(),
@@ -118,6 +123,14 @@ impl Edge for Teller {
     fn event(&mut self, event: &Event) {
         log::event(event);
         let line = event_json(event).filter(|_| self.context.is_json());
+        if let Some(line) = line {
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        }
+    }
+
+    fn download(&mut self, event: &download::Event) {
+        log::download(event);
+        let line = download_json(event).filter(|_| self.context.is_json());
         if let Some(line) = line {
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         }
