@@ -20,6 +20,7 @@ pub mod adopt;
 pub mod apply;
 pub mod catalog;
 pub mod cli;
+pub mod download;
 pub mod follow;
 pub mod heygen;
 pub mod manifest;

@@ -86,7 +86,7 @@ fn a_session_becomes_the_manifests_video_and_nothing_is_paid() {
     assert!(status["video_page_url"].is_string() && status["submitted_at"].is_string());
     let shown = project.expect(0, &["state", "show", "a"]).stdout;
     assert!(
-        shown.contains("adopted by person") && shown.contains("Show it."),
+        shown.contains("adopted by a person") && shown.contains("Show it."),
         "{shown}"
     );
     project.expect(0, &APPLY);

@@ -3,37 +3,13 @@
 //!
 //! Needs the right to mount; is skipped without, unless `RECONCILE_TEST_REQUIRE_ALL` is set.
 
+#[path = "support/small.rs"]
+mod small;
 mod support;
 
-use std::path::Path;
-use std::process::Command;
-
 use reconcile::sandbox::Config;
+use small::Small;
 use support::{Heygen, Project};
-
-/// A small file system that goes away with this.
-struct Small<'a>(&'a Path);
-
-impl<'a> Small<'a> {
-    fn mount(at: &'a Path, size: &str) -> Option<Self> {
-        let options = format!("size={size}");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at);
-        if mount.status().is_ok_and(|s| s.success()) {
-            return Some(Self(at));
-        }
-        let required = std::env::vars().any(|(name, _)| name == "RECONCILE_TEST_REQUIRE_ALL");
-        assert!(!required, "cannot mount");
-        eprintln!("skipped: cannot mount a file system here");
-        None
-    }
-}
-
-impl Drop for Small<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
-    }
-}
 
 #[test]
 fn a_disk_that_fills_stops_sending_and_loses_no_answer() {

@@ -33,7 +33,15 @@ fn every_request_of_the_binary_is_one_the_document_describes() {
         project.expect(0, &["catalog", kind]);
     }
     adopt(&heygen, &project);
-    let requests = heygen.requests();
+    project.expect(0, &["download"]);
+    let mut requests = heygen.requests();
+    let files = requests.extract_if(.., |r| r["path"].as_str().unwrap().starts_with("/files/"));
+    assert!(
+        files
+            .map(|file| assert_eq!(file["key_present"], false))
+            .count()
+            > 8
+    );
     let mut posts = 0;
     for request in &requests {
         let (method, path) = (

@@ -7,7 +7,7 @@ use reconcile::state::{
     Entry, MemoryState, Phase, ReadState, Recorded, StateError, WriteState, open_reader,
 };
 use store_support::{
-    Project, account, asset, attempt, bare, failure, hash, name, record, run, text,
+    Project, account, asset, attempt, bare, failure, file, hash, name, record, run, text,
 };
 
 /// A kind of store, and one place of its kind.
@@ -159,6 +159,8 @@ fn batches() -> impl Strategy<Value = Vec<Option<Vec<Entry>>>> {
         }),
         (0..3_u32).prop_map(|n| Entry::Asset(asset(n))),
         (0..3_u32).prop_map(|n| Entry::ForgetAsset(asset(n).sha256)),
+        (0..4_u32).prop_map(|n| Entry::File(file(n))),
+        (0..4_u32).prop_map(|n| Entry::ForgetFile(name(n))),
         (0..3_u32).prop_map(|n| Entry::Account(account(n))),
         (0..3_u64, 0..9_u32).prop_map(|(n, sessions)| Entry::Run(run(n, sessions))),
     ];

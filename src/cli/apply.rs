@@ -12,6 +12,7 @@ use super::connect::{Reading, connect};
 use super::context::Context;
 use super::cost;
 use super::desired;
+use super::download;
 use super::env;
 use super::error::CliError;
 use super::exit::Exit;
@@ -38,6 +39,12 @@ const REHEARSAL_POLL: Duration = Duration::from_millis(500);
 
 pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError> {
     context.refuse_github()?;
+    if !args.download && args.beside.asks() {
+        return Err(
+            CliError::usage("nothing is fetched beside films that are not fetched")
+                .hint("add --wait --download"),
+        );
+    }
     let command = Apply::prepare(context, args)?;
     command.refresh()?;
     match args.auto_approve {
@@ -119,7 +126,7 @@ impl<'a> Apply<'a> {
             return Err(approve::nobody_to_ask("apply"));
         }
         self.check_budget(&mut shown)?;
-        if shown.plan.is_empty() && !self.has_to_follow(&recorded) {
+        if shown.plan.is_empty() && !self.has_to_follow(&recorded) && !self.args.download {
             return Ok(self.exit(&recorded, &shown, None));
         }
         if !shown.plan.is_empty()
@@ -228,9 +235,37 @@ impl<'a> Apply<'a> {
         };
         let spent = self.spent(ledger.recorded(), &ready, outcome.as_ref());
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
+        let downloaded = self.download(ledger, &ready, &mut reporter, outcome.as_ref())?;
         reporter.finish(&counts, &spent)?;
         self.say_what_is_left(outcome.as_ref());
-        Ok(self.exit(ledger.recorded(), &ready, outcome.as_ref()))
+        let exit = self.exit(ledger.recorded(), &ready, outcome.as_ref());
+        Ok(match exit {
+            Exit::Done | Exit::OutOfTime if downloaded != Exit::Done => downloaded,
+            exit => exit,
+        })
+    }
+
+    /// What is finished is fetched, also where others were not in time.
+    fn download(
+        &self,
+        ledger: &mut Ledger,
+        ready: &Ready,
+        reporter: &mut Reporter,
+        outcome: Option<&Outcome>,
+    ) -> Result<Exit, CliError> {
+        let ended = outcome.is_none_or(|o| matches!(o.end, End::Done | End::OutOfTime));
+        if !self.args.download || !ended {
+            return Ok(Exit::Done);
+        }
+        let after = download::After {
+            context: self.context,
+            settings: &self.settings,
+            state_dir: &self.state_dir,
+            sandbox: self.args.planning.sandbox,
+            selection: &ready.options.selection,
+            beside: &self.args.beside,
+        };
+        download::after_apply(&after, ledger, reporter)
     }
 
     fn spent(&self, recorded: &Recorded, ready: &Ready, outcome: Option<&Outcome>) -> Spent {

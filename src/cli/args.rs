@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::catalog::CatalogArgs;
 use super::cost::CostArgs;
+use super::download::{Beside, DownloadArgs};
 use super::schema::SchemaArgs;
 use super::state::StateArgs;
 use super::webhook::WebhookArgs;
@@ -90,6 +91,8 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Ask HeyGen how the videos are and record it; never submits, and leaves what is unknown to apply
     Refresh(RefreshArgs),
+    /// Fetch finished videos into the downloads folder
+    Download(DownloadArgs),
     /// Look after the record of what was submitted
     State(StateArgs),
     /// Look after the webhook endpoint at HeyGen
@@ -171,6 +174,11 @@ pub(super) struct ApplyArgs {
     /// Wait until every selected video ended
     #[arg(long)]
     pub(super) wait: bool,
+    /// Then fetch the selected videos into the downloads folder
+    #[arg(long, requires = "wait")]
+    pub(super) download: bool,
+    #[command(flatten)]
+    pub(super) beside: Beside,
     /// Stop after this time (like 30m), leaving the rest for the next apply
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Duration>,

@@ -7,6 +7,7 @@ use super::args::{Color, Format, Global};
 use super::env;
 use super::error::CliError;
 use super::journal::Journal;
+use crate::download::Target;
 use crate::manifest::Problem;
 use crate::output::{Paint, problems};
 use crate::project::{self, Settings};
@@ -170,6 +171,29 @@ impl Context {
             state.join("sandbox")
         } else {
             state
+        })
+    }
+
+    /// Where films go. A rehearsal's stay beside its state: they must not take the place of real ones.
+    pub(super) fn downloads(
+        &self,
+        settings: &Settings,
+        state_dir: &Path,
+        sandbox: bool,
+    ) -> Result<Target, CliError> {
+        let folder = match sandbox {
+            true => {
+                let folder = state_dir.join("downloads");
+                let below = folder.strip_prefix(&self.root).unwrap_or(&folder);
+                let text = below.to_str().map(str::to_owned);
+                text.ok_or_else(|| CliError::usage("the path of the state is not UTF-8"))?
+            }
+            false => settings.downloads.clone(),
+        };
+        Ok(Target {
+            root: self.root.clone(),
+            folder,
+            anywhere: sandbox || env::var("RECONCILE_DOWNLOADS").is_some(),
         })
     }
 

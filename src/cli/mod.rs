@@ -12,6 +12,7 @@ mod connect;
 mod context;
 mod cost;
 mod desired;
+mod download;
 mod env;
 mod error;
 mod exit;
@@ -68,6 +69,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
         Command::Watch(args) => watch::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Refresh(args) => refresh::run(context, &args),
+        Command::Download(args) => download::run(context, &args),
         Command::State(args) => state::run(context, &args),
         Command::Webhook(args) => webhook::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),

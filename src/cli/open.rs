@@ -16,9 +16,19 @@ pub(super) fn open_ledger(
     command: &str,
     timeout: Duration,
 ) -> Result<Ledger, CliError> {
+    Ok(try_open_ledger(context, dir, command, timeout)?)
+}
+
+/// As [`open_ledger`], for whoever tells of the error himself.
+pub(super) fn try_open_ledger(
+    context: &Context,
+    dir: &Path,
+    command: &str,
+    timeout: Duration,
+) -> Result<Ledger, StateError> {
     let lock = take_lock(context, dir, command, timeout)?;
     let state = EmbeddedState::open(dir, lock)?;
-    Ok(Ledger::open(Box::new(state))?)
+    Ledger::open(Box::new(state))
 }
 
 pub(super) fn take_lock(

@@ -82,6 +82,7 @@ fn rows<'a>(
                 recorded: record.map(|r| r.hash),
                 attempt: record.and_then(|r| recorded.current_attempt(&r.hash)),
                 finished: record.and_then(|r| stays(recorded, r)),
+                file: recorded.files.get(name),
             }
         })
         .filter(|row| matches!(selection, Selection::Only(_)) || !has_nothing_left(row))

@@ -10,7 +10,7 @@ pub enum Seen {
     /// The video exists and is not finished. A status nobody listed counts as this.
     Rendering { video_id: String },
     /// The video ended, well or badly.
-    Ended(Video),
+    Ended(Box<Video>),
     /// The session failed before there was a video.
     SessionFailed { message: String },
     /// HeyGen does not know it.
@@ -63,7 +63,7 @@ pub async fn look_at_video(reader: &Reader, video_id: &str) -> Result<Seen, Read
 #[must_use]
 pub fn seen_of(video: Video, video_id: &str) -> Seen {
     match video.status.as_str() {
-        "completed" | "failed" => Seen::Ended(video),
+        "completed" | "failed" => Seen::Ended(video.into()),
         _ => Seen::Rendering {
             video_id: video_id.to_owned(),
         },

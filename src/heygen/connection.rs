@@ -71,6 +71,10 @@ impl Base {
         }
     }
 
+    pub(super) fn url(&self) -> &Url {
+        &self.0
+    }
+
     /// Without a slash at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -87,7 +91,7 @@ pub(super) fn is_safe(url: &Url) -> bool {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
@@ -103,7 +107,9 @@ impl Connection {
     pub(super) fn new(config: Config, idle: usize) -> Result<Self, ConnectError> {
         let mut headers = HeaderMap::new();
         headers.insert("x-api-key", key_header(&config.key)?);
-        let builder = client_for(&config.base.0, idle).default_headers(headers);
+        let builder = client(is_local(config.base.url()))
+            .default_headers(headers)
+            .pool_max_idle_per_host(idle);
         let client = builder.build().map_err(ConnectError::Tls)?;
         Ok(Self { client, config })
     }
@@ -137,12 +143,14 @@ impl Connection {
     }
 }
 
-/// A client for one place that has no key to give away.
-pub(super) fn keyless(url: &Url) -> Result<Client, ConnectError> {
-    client_for(url, 0).build().map_err(ConnectError::Tls)
+/// Whether requests to this place never leave the machine.
+pub(super) fn is_local(url: &Url) -> bool {
+    url.scheme() == "http"
 }
 
-fn client_for(url: &Url, idle: usize) -> ClientBuilder {
+/// What every client has, and no key. One that is `local` reaches this machine only: no proxy, and no
+/// need for the system's certificates.
+pub(super) fn client(local: bool) -> ClientBuilder {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
@@ -150,12 +158,10 @@ fn client_for(url: &Url, idle: usize) -> ClientBuilder {
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .http1_only()
-        .pool_max_idle_per_host(idle)
         .connect_timeout(CONNECT_TIMEOUT);
-    match url.scheme() {
-        // This machine only: no proxy, and no need for the system's certificates.
-        "http" => builder.no_proxy().tls_certs_only([]),
-        _ => builder,
+    match local {
+        true => builder.no_proxy().tls_certs_only([]),
+        false => builder,
     }
 }
 

@@ -10,7 +10,7 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Url};
 
 use super::api_error::cut;
-use super::connection::{body, describe, is_safe, keyless, segment};
+use super::connection::{body, client, describe, is_local, is_safe, segment};
 use super::wire::{BeginUpload, BegunUpload, CompleteUpload, CompletedUpload};
 use super::writer::{Offered, UploadError, Writer};
 
@@ -108,7 +108,10 @@ impl Writer {
 
 /// Sends the bytes to the storage, on a connection that knows no key.
 pub async fn put(ticket: &Ticket, bytes: u64, content: Body) -> Result<(), PutError> {
-    let client = keyless(&ticket.url).map_err(|e| PutError::Passing(e.to_string()))?;
+    let client = client(is_local(&ticket.url))
+        .pool_max_idle_per_host(0)
+        .build()
+        .map_err(|e| PutError::Passing(describe(&e)))?;
     let request = client
         .put(ticket.url.clone())
         .headers(ticket.headers.clone())

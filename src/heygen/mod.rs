@@ -10,6 +10,7 @@ mod catalog;
 mod connection;
 mod direct;
 mod endpoints;
+mod files;
 mod reader;
 mod wire;
 mod writer;
@@ -20,6 +21,7 @@ pub use catalog::{AvatarLook, BrandKit, Style, Voice};
 pub use connection::{Base, BaseError, Config, ConnectError};
 pub use direct::{LargeFile, MAX_SIMPLE_UPLOAD, PutError, Ticket, put};
 pub use endpoints::Endpoints;
+pub use files::{Files, LinkError, Opened, Resume};
 pub use reader::{Listed, Me, ReadError, Reader, STATUS_BATCH};
 pub use wire::{
     CreateRequest, DeliveredEvent, Endpoint, EventData, FileInput, ListedSession, Session, Video,

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::api_error::ApiError;
 use super::connection::{Config, ConnectError, Connection, body, header, request_id, segment};
+use super::files::Files;
 use super::wire::{Data, DeliveredEvent, ListedSession, Page, Session, User, Video, VideoStatus};
 
 /// Most ids `GET /v3/videos/statuses` answers for at once. Source: HeyGen's reference.
@@ -68,6 +69,11 @@ impl ReadError {
 impl Reader {
     pub fn connect(config: &Config) -> Result<Self, ConnectError> {
         Connection::new(config.clone(), 8).map(Self)
+    }
+
+    /// For files, which lie elsewhere: without the key.
+    pub fn files(&self) -> Result<Files, ConnectError> {
+        Files::of(&self.0)
     }
 
     pub async fn me(&self) -> Result<Me, ReadError> {
@@ -160,9 +166,7 @@ pub(super) async fn decode<T: DeserializeOwned>(
     response: Response,
 ) -> Result<T, ReadError> {
     let status = response.status().as_u16();
-    let wait = header(&response, "retry-after")
-        .and_then(|text| text.trim().parse().ok())
-        .map(Duration::from_secs);
+    let wait = wait(&response);
     let id = request_id(&response);
     let bytes = body(response).await.map_err(ReadError::Network)?;
     let error = || connection.clean(ApiError::read(status, id.clone(), &bytes));
@@ -175,6 +179,12 @@ pub(super) async fn decode<T: DeserializeOwned>(
         return Err(ReadError::Api(error(), wait));
     }
     serde_json::from_value(value).map_err(|e| ReadError::Shape(e.to_string()))
+}
+
+/// What `Retry-After` asks for.
+pub(super) fn wait(response: &Response) -> Option<Duration> {
+    let seconds = header(response, "retry-after")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {

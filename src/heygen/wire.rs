@@ -118,6 +118,15 @@ pub struct Video {
     pub duration: Option<f64>,
     #[serde(default)]
     pub video_page_url: Option<String>,
+    /// Presigned, as the next three: it expires.
+    #[serde(default)]
+    pub video_url: Option<String>,
+    #[serde(default)]
+    pub captioned_video_url: Option<String>,
+    #[serde(default)]
+    pub subtitle_url: Option<String>,
+    #[serde(default)]
+    pub thumbnail_url: Option<String>,
     #[serde(default)]
     pub failure_code: Option<String>,
     #[serde(default)]

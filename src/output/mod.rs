@@ -3,6 +3,7 @@
 //! Nothing here decides, reads or waits. Whatever came from a manifest, the network or a file name
 //! is escaped on its way out.
 
+mod downloads;
 mod escape;
 mod paint;
 mod plan_json;
@@ -11,12 +12,14 @@ pub mod problems;
 mod record;
 mod repair;
 mod reporter;
+mod screen;
 mod settle;
 mod spend;
 mod status;
 mod table;
 mod words;
 
+pub use downloads::{DownloadReporter, download_json};
 pub use escape::escape;
 pub use paint::Paint;
 pub use plan_json::plan_json;

@@ -1,33 +1,27 @@
 //! Shows the events of an apply: lines and a progress bar for people, JSON Lines for programs.
 
-use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::record::ways_out;
+use super::screen::Screen;
 use super::{Paint, Spent, escape, problems, short_duration};
 use crate::apply::{Counts, Event, Progress};
 use crate::manifest::{Place, Problem};
 use crate::state::{Attempt, Phase};
 
 const FORMAT_VERSION: &str = "1.0";
-/// Where no bar can be drawn, a line every so often says that it goes on.
-const LINE_EVERY: Duration = Duration::from_secs(15);
 /// Of a quoted line.
 const WIDTH: usize = 100;
 
 pub struct Reporter {
     json: bool,
-    quiet: bool,
     paint: Paint,
-    /// Whether a bar can be drawn; it is, once there is progress to show.
-    draws: bool,
-    bar: Option<ProgressBar>,
-    last_line: Instant,
-    /// The first line that could not be written; the run goes on and is recorded.
-    failed: Option<io::Error>,
+    screen: Screen,
+    /// How many films were downloaded, where that was asked for.
+    downloaded: Option<usize>,
 }
 
 impl Reporter {
@@ -35,20 +29,18 @@ impl Reporter {
     pub fn new(json: bool, quiet: bool, paint: Paint) -> Self {
         Self {
             json,
-            quiet,
             paint,
-            draws: !json && !quiet && io::stderr().is_terminal(),
-            bar: None,
-            last_line: Instant::now(),
-            failed: None,
+            screen: Screen::new(json, quiet),
+            downloaded: None,
         }
     }
 
     pub fn start(&mut self) -> io::Result<()> {
         if self.json {
-            self.line(&json!({"type": "start", "format_version": FORMAT_VERSION}).to_string());
+            let start = json!({"type": "start", "format_version": FORMAT_VERSION});
+            self.screen.line(&start.to_string());
         }
-        self.result()
+        self.screen.result()
     }
 
     /// `refused` is what HeyGen refused, shown where it stands.
@@ -62,43 +54,48 @@ impl Reporter {
             false => text_line(event, self.paint),
         };
         match line {
-            Some(line) => self.line(&line),
+            Some(line) => self.screen.line(&line),
             None => self.aside(event),
         }
         if let Some(refused) = refused.filter(|_| !self.json) {
             let shown = std::slice::from_ref(refused);
             let colored = self.paint.is_colored() && io::stderr().is_terminal();
-            self.beside(&problems::render(shown, colored, WIDTH));
+            let text = problems::render(shown, colored, WIDTH);
+            self.screen.trouble(text.trim_end());
         }
     }
 
     pub fn finish(&mut self, counts: &Counts, spent: &Spent) -> io::Result<()> {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.screen.clear();
         if self.json {
-            self.line(&summary_json(counts, spent).to_string());
-            return self.result();
+            let summary = self.summary_json(counts, spent);
+            self.screen.line(&summary.to_string());
+            return self.screen.result();
         }
         for line in [summary_text(counts), spent.text()].into_iter().flatten() {
-            self.line(&line);
+            self.screen.line(&line);
         }
-        self.result()
+        self.screen.result()
     }
 
-    fn result(&mut self) -> io::Result<()> {
-        self.failed.take().map_or(Ok(()), Err)
+    /// Leaves the screen to whoever downloads.
+    pub fn rest(&mut self) {
+        self.screen.clear();
     }
 
-    fn line(&mut self, line: &str) {
-        let write = || writeln!(io::stdout().lock(), "{line}");
-        let written = match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        };
-        if let Err(error) = written {
-            self.failed.get_or_insert(error);
+    /// What came of it, for the summary.
+    pub fn downloaded(&mut self, films: usize) {
+        self.downloaded = Some(films);
+    }
+
+    fn summary_json(&self, counts: &Counts, spent: &Spent) -> Value {
+        let mut value = json!(counts);
+        value["type"] = json!("summary");
+        spent.add_to(&mut value);
+        if let Some(films) = self.downloaded {
+            value["downloaded"] = json!(films);
         }
+        value
     }
 
     /// What is not data goes to stderr.
@@ -122,32 +119,14 @@ impl Reporter {
             ),
             _ => return,
         };
-        if !self.quiet {
-            self.beside(&format!("{text}\n"));
-        }
-    }
-
-    fn beside(&self, text: &str) {
-        let write = || io::stderr().lock().write_all(text.as_bytes());
-        // A stderr nobody reads is no reason to stop.
-        let _ = match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        };
+        self.screen.aside(&text);
     }
 
     fn progress(&mut self, progress: &Progress) {
-        let text = progress_text(progress);
-        if self.draws {
-            let bar = self.bar.get_or_insert_with(bar);
-            let followed = progress.completed + progress.failed + progress.rendering;
-            bar.set_length(progress.wanted.max(followed) as u64);
-            bar.set_position((progress.completed + progress.failed) as u64);
-            bar.set_message(text);
-        } else if !self.quiet && self.last_line.elapsed() >= LINE_EVERY {
-            self.last_line = Instant::now();
-            eprintln!("{text}");
-        }
+        let followed = progress.completed + progress.failed + progress.rendering;
+        let ended = progress.completed + progress.failed;
+        let of = progress.wanted.max(followed);
+        self.screen.progress(ended, of, progress_text(progress));
     }
 }
 
@@ -155,15 +134,6 @@ impl Reporter {
 fn rounded_up(wait: Duration) -> Duration {
     let part = u64::from(wait.subsec_nanos() > 0);
     Duration::from_secs(wait.as_secs() + part)
-}
-
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} [{bar:24}] {msg}  {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ");
-    let bar = ProgressBar::new(0).with_style(style);
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
 }
 
 fn progress_text(p: &Progress) -> String {
@@ -375,13 +345,6 @@ pub fn event_json(event: &Event, place: Option<&Place>) -> Option<Value> {
 fn with(mut line: Value, field: &str, value: Value) -> Value {
     line[field] = value;
     line
-}
-
-fn summary_json(counts: &Counts, spent: &Spent) -> Value {
-    let mut value = json!(counts);
-    value["type"] = json!("summary");
-    spent.add_to(&mut value);
-    value
 }
 
 fn summary_text(c: &Counts) -> Option<String> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::table::{line, widths};
 use super::{Paint, ago, count, escape};
-use crate::state::{Attempt, Phase};
+use crate::state::{Attempt, FileRecord, Phase};
 use crate::video::{Name, VideoHash};
 
 /// A name: what is wished, what is recorded, and the attempt that speaks for the record.
@@ -21,6 +21,8 @@ pub struct StatusRow<'a> {
     pub attempt: Option<&'a Attempt>,
     /// The finished video it has until that attempt is completed.
     pub finished: Option<&'a Attempt>,
+    /// The film that was downloaded.
+    pub file: Option<&'a FileRecord>,
 }
 
 /// Rendering for longer is trouble.
@@ -47,7 +49,7 @@ fn video(row: &StatusRow<'_>) -> Value {
         "duration_s": attempt.and_then(|a| a.duration_s),
         "video_page_url": attempt.and_then(|a| a.video_page_url.as_deref()),
         "failure": attempt.and_then(|a| a.failure.as_ref()),
-        "file": null,
+        "file": row.file.map(file),
         "finished": row.finished.map(finished),
     })
 }
@@ -61,6 +63,14 @@ fn finished(attempt: &Attempt) -> Value {
         "completed_at": attempt.completed_at,
         "duration_s": attempt.duration_s,
         "video_page_url": attempt.video_page_url,
+    })
+}
+
+fn file(file: &FileRecord) -> Value {
+    json!({
+        "path": crate::download::film_path(file),
+        "sha256": file.film.sha256,
+        "bytes": file.film.bytes,
     })
 }
 

@@ -47,6 +47,16 @@ pub enum Hidden {
 }
 
 impl Desired {
+    /// The labels of every name whose manifest was parsed in this run.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<Name, BTreeMap<String, String>> {
+        let labels = |wish: &Wish| wish.manifest.as_ref().map(|m| m.labels.clone());
+        let wishes = self.wishes.iter();
+        wishes
+            .map(|(name, wish)| (name.clone(), labels(wish).unwrap_or_default()))
+            .collect()
+    }
+
     /// Whether a recorded name without a wish may only be missing because something can't be read.
     #[must_use]
     pub fn may_hide(&self, name: &Name, recorded_path: &str) -> bool {

@@ -136,6 +136,11 @@ fn watch(key: &str, settings: &Settings) -> Value {
             watch.grace,
             "For requests under way when `watch` is told to stop.",
         ),
+        "download" => json!({
+            "type": ["boolean", "null"],
+            "default": watch.download,
+            "description": "Whether `watch` fetches films as they are finished. Default: false.",
+        }),
         _ => Value::Null,
     }
 }

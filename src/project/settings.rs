@@ -49,6 +49,8 @@ pub struct WatchSettings {
     pub max_submissions_per_hour: usize,
     /// For requests under way when told to stop.
     pub grace: Duration,
+    /// Films are fetched as they are finished.
+    pub download: bool,
 }
 
 impl Default for WatchSettings {
@@ -58,6 +60,7 @@ impl Default for WatchSettings {
             resync: Duration::from_secs(600),
             max_submissions_per_hour: 60,
             grace: Duration::from_secs(130),
+            download: false,
         }
     }
 }
@@ -103,7 +106,13 @@ pub(super) const KEYS: [&str; 14] = [
 ];
 pub(super) const RETRY_KEYS: [&str; 2] = ["max_attempts", "backoff"];
 pub(super) const LIMIT_KEYS: [&str; 2] = ["max_submissions", "max_cost_usd"];
-pub(super) const WATCH_KEYS: [&str; 4] = ["quiet", "resync", "max_submissions_per_hour", "grace"];
+pub(super) const WATCH_KEYS: [&str; 5] = [
+    "quiet",
+    "resync",
+    "max_submissions_per_hour",
+    "grace",
+    "download",
+];
 
 /// Reads the settings file of a project; a missing or empty one gives the defaults.
 pub fn load_settings(root: &Path) -> Result<Settings, Vec<Problem>> {
@@ -218,6 +227,10 @@ impl Reader<'_> {
                 .count(&given, "max_submissions_per_hour", 0, 1_000_000)
                 .unwrap_or(defaults.max_submissions_per_hour),
             grace: self.duration(&given, "grace").unwrap_or(defaults.grace),
+            download: self
+                .checker
+                .boolean(&given, "download")
+                .unwrap_or(defaults.download),
         };
     }
 

@@ -11,6 +11,8 @@ pub(super) struct Answer {
     pub(super) body: Body,
     pub(super) retry_after: Option<u64>,
     pub(super) range: Option<String>,
+    pub(super) etag: Option<String>,
+    pub(super) location: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -23,6 +25,18 @@ pub(super) enum Body {
 }
 
 impl Answer {
+    /// Bytes that are given, not told about.
+    pub(super) fn is_file(&self) -> bool {
+        self.status.is_success() && matches!(self.body, Body::Bytes { .. })
+    }
+
+    pub(super) fn length(&self) -> usize {
+        match &self.body {
+            Body::Json(value) => value.to_string().len(),
+            Body::Bytes { bytes, .. } => bytes.len(),
+        }
+    }
+
     pub(super) fn data(data: Value) -> Self {
         Self::json(StatusCode::OK, json!({"data": data}))
     }
@@ -33,6 +47,8 @@ impl Answer {
             body: Body::Json(value),
             retry_after: None,
             range: None,
+            etag: None,
+            location: None,
         }
     }
 
@@ -52,6 +68,8 @@ impl Answer {
             },
             retry_after: None,
             range: None,
+            etag: None,
+            location: None,
         }
     }
 

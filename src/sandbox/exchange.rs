@@ -23,7 +23,12 @@ pub(super) fn lock(world: &Shared) -> MutexGuard<'_, World> {
 /// What becomes of a request once it is settled whether it takes effect.
 enum Fate {
     Answered(Answer),
-    BrokenOff(Answer),
+    /// So many bytes come; of how many it speaks.
+    BrokenOff {
+        answer: Answer,
+        at: usize,
+        more: usize,
+    },
     Dropped,
     /// Dropped now; the effect comes later.
     Late(Duration),
@@ -60,7 +65,7 @@ pub(super) async fn exchange(received: Received, world: Shared) -> Reply {
     pause(&faults, Kind::delay_after_ms).await;
     match fate {
         Fate::Answered(answer) => reply(&answer, &request_id),
-        Fate::BrokenOff(answer) => broken_off(&answer, &request_id),
+        Fate::BrokenOff { answer, at, more } => broken_off(&answer, at, more, &request_id),
         Fate::Dropped => Err(Dropped),
         Fate::Late(delay) => {
             tokio::spawn(async move {
@@ -89,7 +94,7 @@ fn arrive(received: &Received, world: &Shared) -> (Vec<Kind>, u64) {
 impl Fate {
     fn status(&self) -> Option<u16> {
         match self {
-            Self::Answered(answer) | Self::BrokenOff(answer) => Some(answer.status.as_u16()),
+            Self::Answered(answer) | Self::BrokenOff { answer, .. } => Some(answer.status.as_u16()),
             Self::Dropped | Self::Late(_) => None,
         }
     }
@@ -156,7 +161,25 @@ fn after_effect(end: Option<&Kind>, answer: Answer) -> Fate {
             Fate::Answered(Answer::error(*status, "internal_error", message))
         }
         Some(Kind::DropAfter) => Fate::Dropped,
-        Some(Kind::ResetMidAnswer) => Fate::BrokenOff(answer),
+        Some(Kind::ResetMidAnswer) => Fate::BrokenOff {
+            at: answer.length() / 2,
+            more: 0,
+            answer,
+        },
+        Some(Kind::CutFile { at }) if answer.is_file() => Fate::BrokenOff {
+            answer,
+            at: *at,
+            more: 0,
+        },
+        Some(Kind::WrongLength { more }) if answer.is_file() => Fate::BrokenOff {
+            at: answer.length(),
+            more: *more,
+            answer,
+        },
+        Some(Kind::Redirect { to }) => Fate::Answered(Answer {
+            location: Some(to.clone()),
+            ..Answer::json(hyper::StatusCode::FOUND, json!({}))
+        }),
         Some(Kind::NotJson) => {
             let html: &[u8] = b"<html><body>Bad gateway</body></html>";
             Fate::Answered(Answer::bytes("text/html", Bytes::from_static(html)))
@@ -174,7 +197,9 @@ async fn take_effect(received: &Received, faults: &[Kind], world: &Shared) -> An
     let mut world = lock(world);
     let parts: Vec<_> = received.path.split('/').skip(1).collect();
     match (received.method.as_str(), parts.as_slice()) {
-        ("GET" | "HEAD", ["files", video, file]) => return world.file(video, file, received),
+        ("GET" | "HEAD", ["files", video, file]) => {
+            return world.file(video, file, received, faults);
+        }
         ("GET" | "HEAD", ["videos", video]) => return world.video_page(video),
         ("PUT", ["uploads", asset]) => return world.store(asset, received),
         _ => {}

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 const CREATE: &str = "/v3/video-agents";
 const DIRECT: &str = "/v3/assets/direct-uploads";
+const FILES: &str = "/files/";
 
 /// One way to misbehave, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,16 @@ pub enum Kind {
     ExpiredUrl,
     /// Direct uploads have at most so many bytes.
     MaxBytes { bytes: u64 },
+    /// The video has a film and nothing beside it.
+    FilmOnly,
+    /// A file breaks off after so many bytes of the answer.
+    CutFile { at: usize },
+    /// A file is said to be longer than it is.
+    WrongLength { more: usize },
+    /// A file is given whole, whatever part was asked for.
+    NoRanges,
+    /// A file is said to lie elsewhere.
+    Redirect { to: String },
     /// 401.
     Unauthorized,
     /// 402.
@@ -132,7 +143,9 @@ impl Kind {
 
     /// Whether it decides alone how a request ends: two such never strike one request.
     pub(super) fn is_an_end(&self) -> bool {
-        !self.is_about_one_operation() && self.delay_before_ms().or(self.delay_after_ms()).is_none()
+        !self.is_about_one_operation()
+            && *self != Self::NoRanges
+            && self.delay_before_ms().or(self.delay_after_ms()).is_none()
     }
 
     fn is_about_one_operation(&self) -> bool {
@@ -147,6 +160,7 @@ impl Kind {
                 | Self::CutBody { .. }
                 | Self::ExpiredUrl
                 | Self::MaxBytes { .. }
+                | Self::FilmOnly
         )
     }
 
@@ -161,22 +175,37 @@ impl Kind {
     /// Whether it means anything to this request. What shapes a session is laid on its creation;
     /// what hides something may instead be laid on the answers that would show it.
     fn means(&self, method: &str, path: &str) -> bool {
+        if self.is_about_files() {
+            return path.starts_with(FILES);
+        }
         let creates = method == "POST" && path == CREATE;
         match self {
             Self::ListLag { .. } => path == CREATE,
             Self::LateMessages { .. } => creates || method == "GET" && is_of_one_session(path),
             Self::SkewCreatedAt { .. } | Self::ForeignSession | Self::FailRender { .. } => creates,
-            Self::VideoGone => path.starts_with("/v3/videos/"),
+            Self::VideoGone | Self::FilmOnly => path.starts_with("/v3/videos/"),
             Self::CutBody { .. } => is_stored(method, path),
             Self::ExpiredUrl | Self::MaxBytes { .. } => method == "POST" && path == DIRECT,
             _ => true,
         }
     }
 
+    fn is_about_files(&self) -> bool {
+        matches!(
+            self,
+            Self::CutFile { .. }
+                | Self::WrongLength { .. }
+                | Self::NoRanges
+                | Self::Redirect { .. }
+        )
+    }
+
     /// The method a rule without one is about.
     fn usual_method(&self) -> &'static str {
         match self {
-            Self::ListLag { .. } | Self::LateMessages { .. } | Self::VideoGone => "GET",
+            Self::ListLag { .. } | Self::LateMessages { .. } | Self::VideoGone | Self::FilmOnly => {
+                "GET"
+            }
             Self::CutBody { .. } => "PUT",
             _ => "POST",
         }
@@ -202,9 +231,15 @@ impl Rule {
             (None, None) if self.kind.is_about_one_operation() => {
                 method == self.kind.usual_method()
             }
+            (None, None) if self.kind.is_about_files() => method == "GET",
             (None, None) => method == "POST" && path == CREATE,
             (wanted, prefix) => {
-                let prefix = prefix.as_deref().unwrap_or("/v3/");
+                let usual = if self.kind.is_about_files() {
+                    FILES
+                } else {
+                    "/v3/"
+                };
+                let prefix = prefix.as_deref().unwrap_or(usual);
                 let wanted = wanted.as_deref().unwrap_or(method);
                 method.eq_ignore_ascii_case(wanted) && path.starts_with(prefix)
             }

@@ -7,6 +7,7 @@ use hyper::body::Bytes;
 
 use super::answer::{Answer, Body};
 use super::clock::now_ms;
+use super::faults::Kind;
 use super::received::Received;
 use super::render::Stage;
 use super::world::World;
@@ -27,7 +28,13 @@ impl World {
     }
 
     /// What a link leads to.
-    pub(super) fn file(&self, video_id: &str, file: &str, received: &Received) -> Answer {
+    pub(super) fn file(
+        &self,
+        video_id: &str,
+        file: &str,
+        received: &Received,
+        faults: &[Kind],
+    ) -> Answer {
         let value = |name| received.parameter(name).unwrap_or_default();
         let expires = value("expires").parse().unwrap_or(0);
         let fits = value("signature") == signature(video_id, file, expires);
@@ -35,14 +42,21 @@ impl World {
             return Answer::error(403, "forbidden", "this link expired or is not ours");
         }
         let stage = self.session_of_video(video_id).map(|s| s.stage(now_ms()));
+        let etag = format!("\"{}\"", signature(video_id, file, 0));
+        let is_same = received.header("if-range").is_none_or(|tag| tag == etag);
         let range = received.header("range");
-        match (stage, file) {
+        let range = range.filter(|_| is_same && !faults.contains(&Kind::NoRanges));
+        let answer = match (stage, file) {
             (Some(Stage::Completed), "video.mp4" | "captioned.mp4") => {
                 ranged("video/mp4", VIDEO, range)
             }
             (Some(Stage::Completed), "thumbnail.jpg") => ranged("image/jpeg", THUMBNAIL, range),
             (Some(Stage::Completed), "captions.srt") => ranged("text/plain", CAPTIONS, range),
-            _ => Answer::not_found("file"),
+            _ => return Answer::not_found("file"),
+        };
+        Answer {
+            etag: Some(etag),
+            ..answer
         }
     }
 

@@ -31,13 +31,13 @@ pub(super) fn reply(answer: &Answer, request_id: &str) -> Reply {
     Ok(response)
 }
 
-/// Half of the answer, then the connection breaks.
-pub(super) fn broken_off(answer: &Answer, request_id: &str) -> Reply {
+/// The beginning of an answer that is said to have so many bytes more, then the connection breaks.
+pub(super) fn broken_off(answer: &Answer, at: usize, more: usize, request_id: &str) -> Reply {
     let bytes = bytes_of(answer);
-    let half = bytes.slice(..bytes.len() / 2);
-    let frames = stream::unfold(Some(half), |half| async move {
-        if let Some(half) = half {
-            return Some((Ok(Frame::data(half)), None));
+    let begun = bytes.slice(..at.min(bytes.len()));
+    let frames = stream::unfold(Some(begun), |begun| async move {
+        if let Some(begun) = begun {
+            return Some((Ok(Frame::data(begun)), None));
         }
         tokio::time::sleep(ON_ITS_WAY).await;
         let broken = io::Error::new(io::ErrorKind::ConnectionReset, "broken off on request");
@@ -45,7 +45,7 @@ pub(super) fn broken_off(answer: &Answer, request_id: &str) -> Reply {
     });
     let mut response = Response::new(BodyExt::boxed(StreamBody::new(Box::pin(frames))));
     set_head(answer, request_id, &mut response);
-    let length = HeaderValue::from(bytes.len());
+    let length = HeaderValue::from(bytes.len() + more);
     response.headers_mut().insert("content-length", length);
     Ok(response)
 }
@@ -68,6 +68,12 @@ fn set_head<T>(answer: &Answer, request_id: &str, response: &mut Response<T>) {
     }
     if let Some(seconds) = answer.retry_after {
         set("retry-after", &seconds.to_string());
+    }
+    if let Some(etag) = &answer.etag {
+        set("etag", etag);
+    }
+    if let Some(location) = &answer.location {
+        set("location", location);
     }
     if let Some(range) = &answer.range {
         set("content-range", range);

@@ -54,7 +54,7 @@ impl World {
             ["video-agents", id, "videos"] => self.session_videos(id, received),
             ["videos", "statuses"] => self.statuses(received),
             ["videos", id] => match self.session_of_video(id) {
-                Some(session) => Answer::data(self.video(session)),
+                Some(session) => Answer::data(self.video(session, faults)),
                 None => Answer::not_found("video"),
             },
             ["users", "me"] => self.me(received),
@@ -108,7 +108,7 @@ impl World {
             received,
             &PAGES_OF_100,
             |s| &s.video_id,
-            |s| self.video(s),
+            |s| self.video(s, &[]),
         )
     }
 

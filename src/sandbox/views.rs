@@ -32,11 +32,13 @@ impl World {
         }))
     }
 
-    pub(super) fn video(&self, session: &Session) -> Value {
+    pub(super) fn video(&self, session: &Session, faults: &[Kind]) -> Value {
         let now = now_ms();
         let stage = session.stage(now);
         let done = stage == Stage::Completed;
         let link = |name: &str| done.then(|| self.signed_url(&session.video_id, name));
+        let has_more = !faults.contains(&Kind::FilmOnly);
+        let beside = |name: &str| link(name).filter(|_| has_more);
         let failure = session.failure(now);
         json!({
             "id": session.video_id,
@@ -46,9 +48,9 @@ impl World {
             "completed_at": (!session.is_unfinished(now)).then(|| session.ended_ms() / 1_000),
             "duration": done.then(|| session.duration_s()),
             "video_url": link("video.mp4"),
-            "captioned_video_url": link("captioned.mp4"),
-            "subtitle_url": link("captions.srt"),
-            "thumbnail_url": link("thumbnail.jpg"),
+            "captioned_video_url": beside("captioned.mp4"),
+            "subtitle_url": beside("captions.srt"),
+            "thumbnail_url": beside("thumbnail.jpg"),
             "gif_url": null,
             "video_page_url": done.then(|| format!("{}/videos/{}", self.url, session.video_id)),
             "folder_id": null,

@@ -22,6 +22,10 @@ pub enum Entry {
     Forget(Name),
     /// Key: hash and number.
     Attempt(Attempt),
+    /// Key: the name.
+    File(FileRecord),
+    /// A name has no file any more: another took it over.
+    ForgetFile(Name),
     /// Key: the content's SHA-256.
     Asset(Asset),
     /// Takes an uploaded asset's id away, so that the next use uploads it again.
@@ -57,6 +61,35 @@ pub struct Record {
     /// Its manifest said that the video is never pruned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub protected: bool,
+}
+
+/// The film of a name as it was downloaded, and what lies beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    pub name: Name,
+    /// The attempt whose video it is.
+    pub attempt: AttemptKey,
+    /// The downloads folder, as the settings or the environment named it.
+    pub folder: String,
+    pub film: Stored,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subtitles: Option<Stored>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captioned: Option<Stored>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<Stored>,
+    pub downloaded_at: Timestamp,
+}
+
+/// A file as it was when it was whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stored {
+    pub sha256: Sha256Hex,
+    pub bytes: u64,
+    /// As the file system tells it: a file of this size and time need not be read to be known.
+    pub modified: Timestamp,
 }
 
 /// Bytes that were uploaded once and need not be uploaded again.

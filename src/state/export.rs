@@ -76,6 +76,7 @@ pub fn entries(recorded: &Recorded) -> Vec<Entry> {
     let attempts = recorded.attempts_where(|_| true);
     entries.extend(attempts.into_iter().cloned().map(Entry::Attempt));
     entries.extend(recorded.records.values().cloned().map(Entry::Record));
+    entries.extend(recorded.files.values().cloned().map(Entry::File));
     entries
 }
 

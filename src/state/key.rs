@@ -14,6 +14,7 @@ pub(super) enum Key<'a> {
     Record(Cow<'a, str>),
     Attempt(Cow<'a, str>, u32),
     Asset(Cow<'a, str>),
+    File(Cow<'a, str>),
     Account,
     Run(u64),
     Vouch,
@@ -53,6 +54,8 @@ impl<'a> Keyed<'a> {
             }
             b"asset" => text(rest, b"{\"sha256\":\"").map(|(sha, _)| Self::puts(Key::Asset(sha))),
             b"forget_asset" => text(rest, b"\"").map(|(sha, _)| Self::removes(Key::Asset(sha))),
+            b"file" => text(rest, b"{\"name\":\"").map(|(name, _)| Self::puts(Key::File(name))),
+            b"forget_file" => text(rest, b"\"").map(|(name, _)| Self::removes(Key::File(name))),
             b"account" => Some(Self::puts(Key::Account)),
             b"run" => number(rest, b"{\"number\":").map(|n| Self::puts(Key::Run(n))),
             b"vouch" => Some(Self::puts(Key::Vouch)),
@@ -67,6 +70,8 @@ impl<'a> Keyed<'a> {
             Entry::Attempt(a) => Self::puts(Key::Attempt(a.hash.to_string().into(), a.number)),
             Entry::Asset(asset) => Self::puts(Key::Asset(asset.sha256.to_string().into())),
             Entry::ForgetAsset(sha256) => Self::removes(Key::Asset(sha256.to_string().into())),
+            Entry::File(file) => Self::puts(Key::File(file.name.as_str().into())),
+            Entry::ForgetFile(name) => Self::removes(Key::File(name.as_str().into())),
             Entry::Account(_) => Self::puts(Key::Account),
             Entry::Run(run) => Self::puts(Key::Run(run.number)),
             Entry::Vouch(_) => Self::puts(Key::Vouch),
@@ -80,6 +85,7 @@ impl fmt::Display for Key<'_> {
             Self::Record(name) => write!(f, "record/{name}"),
             Self::Attempt(hash, number) => write!(f, "attempt/{hash}.{number}"),
             Self::Asset(sha256) => write!(f, "asset/{sha256}"),
+            Self::File(name) => write!(f, "file/{name}"),
             Self::Account => f.write_str("account"),
             Self::Run(number) => write!(f, "run/{number}"),
             Self::Vouch => f.write_str("vouch"),
@@ -105,7 +111,7 @@ fn number(json: &[u8], before: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Account, Asset, Record, Run};
+    use crate::state::{Account, Asset, AttemptKey, FileRecord, Record, Run, Stored};
     use crate::video::{Name, Sha256Hex, VideoHash};
     use jiff::Timestamp;
 
@@ -124,7 +130,25 @@ mod tests {
                 shown: None,
                 protected: false,
             }),
-            Entry::Forget(name),
+            Entry::Forget(name.clone()),
+            Entry::File(FileRecord {
+                name: name.clone(),
+                attempt: AttemptKey {
+                    hash: VideoHash::of_canonical("{}"),
+                    number: 1,
+                },
+                folder: "downloads".into(),
+                film: Stored {
+                    sha256,
+                    bytes: 1,
+                    modified: at,
+                },
+                subtitles: None,
+                captioned: None,
+                thumbnail: None,
+                downloaded_at: at,
+            }),
+            Entry::ForgetFile(name),
             Entry::Asset(Asset {
                 sha256,
                 asset_id: "id".into(),

@@ -65,7 +65,7 @@ mod store;
 
 pub use attempt::{AdoptedBy, Attempt, AttemptKey, Failure, Phase, is_usable_id};
 pub use embedded::EmbeddedState;
-pub use entry::{Account, Asset, Doubted, Entry, Record, Run, Unproven, Vouch};
+pub use entry::{Account, Asset, Doubted, Entry, FileRecord, Record, Run, Stored, Unproven, Vouch};
 pub use export::{Export, ExportError};
 pub use ledger::{Known, Ledger};
 pub use lock::{Holder, Lock, LockError, WatchLock};

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Account, Asset, Attempt, AttemptKey, Doubted, Entry, Phase, Record, Run, Unproven, Vouch,
+    Account, Asset, Attempt, AttemptKey, Doubted, Entry, FileRecord, Phase, Record, Run, Unproven,
+    Vouch,
 };
 use crate::video::{Name, Sha256Hex, VideoHash};
 
@@ -16,6 +17,8 @@ pub struct Recorded {
     /// The attempts of each hash, by number.
     pub attempts: HashMap<VideoHash, Vec<Attempt>>,
     pub assets: HashMap<Sha256Hex, Asset>,
+    /// Films that were downloaded, by name.
+    pub files: BTreeMap<Name, FileRecord>,
     pub account: Option<Account>,
     pub runs: BTreeMap<u64, Run>,
     pub vouch: Option<Vouch>,
@@ -42,6 +45,12 @@ impl Recorded {
             }
             Entry::ForgetAsset(sha256) => {
                 self.assets.remove(&sha256);
+            }
+            Entry::File(file) => {
+                self.files.insert(file.name.clone(), file);
+            }
+            Entry::ForgetFile(name) => {
+                self.files.remove(&name);
             }
             Entry::Account(account) => self.account = Some(account),
             Entry::Run(run) => {

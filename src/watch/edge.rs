@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::gate::Reason;
 use crate::apply::Event;
+use crate::download::{self, Target};
 use crate::heygen::{Reader, Writer};
 use crate::manifest::Problem;
 use crate::plan::Plan;
@@ -38,6 +39,8 @@ pub struct Setup {
     pub writer: Writer,
     /// The name by which a state knows the place.
     pub base: String,
+    /// Where films go.
+    pub downloads: Target,
 }
 
 /// Called every so often as long as the loop goes round.
@@ -51,6 +54,8 @@ pub trait Edge: Send {
     /// A plan that differs from the last one, before anything of it is done.
     fn plan(&mut self, plan: &Plan, problems: &[Problem]);
     fn event(&mut self, event: &Event);
+    /// What became of a film that is fetched.
+    fn download(&mut self, event: &download::Event);
     /// Submissions stop, and why.
     fn paused(&mut self, reason: Reason, text: &str);
     fn resumed(&mut self, reason: Reason);

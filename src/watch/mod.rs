@@ -11,6 +11,7 @@ pub mod changes;
 pub mod server;
 
 mod budget;
+mod download;
 mod edge;
 mod ended;
 mod gate;

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, sleep_until};
 
 use super::changes::{Changes, Mode, Places};
+use super::download::Downloads;
 use super::edge::{Config, Edge, Heartbeat, Setup};
 use super::hints::Hint;
 use super::memory::Memory;
@@ -46,6 +47,7 @@ pub async fn run(parts: Watch) {
             break;
         }
     }
+    watch.turns.end_downloads().await;
     watch.turns.edge.note("stopped");
 }
 
@@ -114,6 +116,7 @@ impl Loop {
                 setup: parts.setup,
                 edge: parts.edge,
                 view,
+                downloads: Downloads::new(),
             },
         }
     }
@@ -145,6 +148,11 @@ impl Loop {
             tokio::select! {
                 at = self.changes.next() => self.quiet.note(at),
                 Some(hint) = self.inputs.hints.recv() => self.take_hint(hint),
+                Some(told) = self.turns.downloads.heard.recv() => {
+                    if self.turns.hear(told) {
+                        self.timer = Instant::now();
+                    }
+                }
                 Some(()) = self.inputs.reload.recv() => self.reload(),
                 _ = self.inputs.stop.changed() => {}
                 _ = self.inputs.tick.tick() => (self.inputs.beat)(),
@@ -231,6 +239,7 @@ impl Loop {
         self.turns.view.event_lag_seconds = lag.as_secs_f64();
         self.turns.view.last_seconds = begun.elapsed().as_secs_f64();
         self.ended(done, hints);
+        self.turns.start_downloads();
         self.publish();
         goes_on
     }

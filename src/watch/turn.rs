@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::download::Downloads;
 use super::edge::{Config, Edge, Setup};
 use super::gate::Reason;
 use super::hints::{self, Hint};
@@ -35,6 +36,7 @@ pub(super) struct Turns {
     pub(super) memory: Memory,
     pub(super) view: View,
     pub(super) sent: watch::Sender<Arc<View>>,
+    pub(super) downloads: Downloads,
 }
 
 /// How a turn ended.
@@ -107,8 +109,10 @@ impl Turns {
             return self.only_show(desired);
         }
         let mut ledger = self.open()?;
+        self.record_downloads(&mut ledger)?;
         let done = self.work(&mut ledger, desired, hints, stop).await;
         self.view.take_recorded(ledger.recorded());
+        self.look_for_downloads(ledger.recorded());
         // After an error what the store holds is decided when it is opened again.
         self.memory.known = ledger.close().filter(|_| done.is_ok());
         done
@@ -129,7 +133,7 @@ impl Turns {
         Ok(Done { wake })
     }
 
-    fn open(&mut self) -> Result<Ledger, TurnError> {
+    pub(super) fn open(&mut self) -> Result<Ledger, TurnError> {
         let dir = &self.config.state_dir;
         let lock = match Lock::try_acquire(dir, &(self.config.holder)()) {
             Ok(lock) => lock,

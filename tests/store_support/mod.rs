@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use reconcile::state::{
-    Account, Asset, Attempt, EmbeddedState, Entry, Failure, Holder, Lock, Phase, Record, Run,
-    StateError,
+    Account, Asset, Attempt, AttemptKey, EmbeddedState, Entry, Failure, FileRecord, Holder, Lock,
+    Phase, Record, Run, StateError, Stored,
 };
 use reconcile::video::{Name, Sha256Hex, VideoHash};
 use tempfile::TempDir;
@@ -76,6 +76,27 @@ pub fn asset(n: u32) -> Asset {
         sha256: Sha256Hex::of(&n.to_le_bytes()),
         asset_id: format!("asset-{n}"),
         uploaded_at: at(n.into()),
+    }
+}
+
+pub fn file(n: u32) -> FileRecord {
+    let stored = Stored {
+        sha256: Sha256Hex::of(&n.to_le_bytes()),
+        bytes: u64::from(n),
+        modified: at(n.into()),
+    };
+    FileRecord {
+        name: name(n),
+        attempt: AttemptKey {
+            hash: hash(n),
+            number: 1,
+        },
+        folder: "downloads".into(),
+        film: stored,
+        subtitles: n.is_multiple_of(2).then_some(stored),
+        captioned: None,
+        thumbnail: Some(stored),
+        downloaded_at: at(n.into()),
     }
 }
 

@@ -3,6 +3,7 @@
 use tracing::{debug, error, info, warn};
 
 use crate::apply::Event;
+use crate::download;
 use crate::manifest::Problem;
 use crate::output::{dollars, escape, ways_out};
 use crate::plan::Plan;
@@ -39,6 +40,32 @@ pub(super) fn problems(problems: &[Problem]) {
             "{}",
             escape(&problem.message)
         );
+    }
+}
+
+pub(super) fn download(event: &download::Event) {
+    use download::Event::{Downloaded, Failed, Lacking, Progress};
+    match event {
+        Downloaded { file, .. } => info!(
+            name = %file.name,
+            hash = %file.attempt.hash.short(),
+            bytes = file.film.bytes,
+            "downloaded: {}",
+            escape(&download::film_path(file))
+        ),
+        Failed {
+            name,
+            attempt,
+            error,
+        } => warn!(
+            name = %name,
+            hash = %attempt.hash.short(),
+            code = error.code(),
+            "download failed: {}",
+            escape(&error.to_string())
+        ),
+        Lacking { name, kind } => debug!(name = %name, "HeyGen has no {}", kind.as_str()),
+        Progress { .. } => {}
     }
 }
 

@@ -84,12 +84,14 @@ async fn serve(
         true => connect_nowhere(&settings)?,
         false => connect(context, &settings, &state_dir, args.sandbox).await?,
     };
+    let downloads = context.downloads(&settings, &state_dir, args.sandbox)?;
     let setup = Setup {
         settings,
         read_at: env::system_now(),
         reader: api.reader.clone(),
         writer: writer.clone(),
         base: api.base.clone(),
+        downloads,
     };
     let (view, seen) = watch::channel(Arc::new(View::new(env::now(), args.dry_run)));
     let (hints, hinted) = mpsc::channel(HINTS);

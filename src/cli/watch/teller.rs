@@ -15,9 +15,10 @@ use crate::cli::context::Context;
 use crate::cli::env;
 use crate::cli::error::CliError;
 use crate::cli::refused::refused;
+use crate::download;
 use crate::heygen::Writer;
 use crate::manifest::Problem;
-use crate::output::{PlanView, event_json, plan_json, write_plan};
+use crate::output::{PlanView, download_json, event_json, plan_json, write_plan};
 use crate::plan::Plan;
 use crate::project::Settings;
 use crate::watch::{Edge, Reason, Setup};
@@ -64,9 +65,13 @@ impl Teller {
         if let Some(reading) = reading {
             self.api = (reading, writer);
         }
+        let downloads = self
+            .context
+            .downloads(&settings, &self.state_dir, self.sandbox)?;
         Ok(Setup {
             settings,
             read_at,
+            downloads,
             reader: self.api.0.reader.clone(),
             writer: self.api.1.clone(),
             base: self.api.0.base.clone(),
@@ -133,6 +138,14 @@ impl Edge for Teller {
         let refused = refused(&self.context.root, event);
         let place = refused.as_ref().and_then(|r| r.place.as_ref());
         if let Some(line) = event_json(event, place) {
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        }
+    }
+
+    fn download(&mut self, event: &download::Event) {
+        log::download(event);
+        let line = download_json(event).filter(|_| self.context.is_json());
+        if let Some(line) = line {
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         }
     }

@@ -66,7 +66,8 @@ pub fn merge(
             entries.push(entry);
         }
     }
-    if !entries.is_empty() {
+    // Where a film lies says nothing of what was submitted.
+    if entries.iter().any(|entry| !matches!(entry, Entry::File(_))) {
         let vouch = imported(recorded, &theirs, export.exported_at, now);
         entries.insert(0, Entry::Vouch(vouch));
     }
@@ -124,7 +125,8 @@ fn one(known: &Recorded, entry: Entry) -> Result<Option<Entry>, Conflict> {
         Entry::Record(theirs) => newer(known, theirs),
         Entry::Asset(asset) => !known.assets.contains_key(&asset.sha256),
         Entry::Run(run) => !known.runs.contains_key(&run.number),
-        Entry::Forget(_) | Entry::ForgetAsset(_) | Entry::Vouch(_) => false,
+        Entry::File(file) => !known.files.contains_key(&file.name),
+        Entry::Forget(_) | Entry::ForgetAsset(_) | Entry::ForgetFile(_) | Entry::Vouch(_) => false,
     };
     Ok(is_new.then_some(entry))
 }

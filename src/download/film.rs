@@ -1,0 +1,320 @@
+//! One name's film and what lies beside it: kept, taken over, copied or fetched.
+
+use std::io::Read as _;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::about;
+use super::error::DownloadError;
+use super::folder::{Folder, FolderError};
+use super::names::{Kind, Place};
+use super::part::{Part, hash_into, modified, sum};
+use super::run::Tools;
+use super::survey::{Job, Other};
+use super::transfer::{Links, Transfer, fetch};
+use crate::state::{Entry, FileRecord, Stored};
+use crate::video::Name;
+
+/// How a film came to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// It was.
+    Present,
+    Fetched,
+    /// From the same video under another name.
+    Copied,
+    /// It was this name's, which is nobody's any more.
+    Moved(Name),
+}
+
+/// A film that is in its place.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) file: FileRecord,
+    pub(super) how: How,
+    /// What was asked for and HeyGen does not have.
+    pub(super) lacking: Vec<Kind>,
+    /// What went wrong beside it.
+    pub(super) beside: Option<DownloadError>,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A name's film under way.
+struct Work<'a> {
+    tools: &'a Tools,
+    job: &'a Job,
+    place: Place,
+    folder: Folder,
+}
+
+pub(super) async fn film(tools: &Tools, job: &Job) -> Result<Done, DownloadError> {
+    let place = Place::of(&job.name);
+    let folder = tools.root.make(&place.folders)?;
+    let work = Work {
+        tools,
+        job,
+        place,
+        folder,
+    };
+    let video_id = job.attempt.video_id.as_deref().unwrap_or_default();
+    let mut links = Links::new(&tools.reader, video_id);
+    let (film, how, taken) = work.film(&mut links).await?;
+    let mut file = work.record(film, taken);
+    let (mut lacking, mut beside) = (Vec::new(), None);
+    for kind in Kind::SIDECARS {
+        match work.sidecar(kind, &file, &mut links).await {
+            Ok(Sidecar::Lacking) => lacking.push(kind),
+            Ok(Sidecar::Is(stored)) => file.set(kind, stored),
+            Err(error) => beside = Some(error),
+        }
+    }
+    about::write(&work.folder, &file, &job.attempt, job.labels.as_ref())?;
+    Ok(Done {
+        entries: entries(job, &file, &how),
+        file,
+        how,
+        lacking,
+        beside,
+    })
+}
+
+fn entries(job: &Job, file: &FileRecord, how: &How) -> Vec<Entry> {
+    if job.own.as_ref() == Some(file) {
+        return Vec::new();
+    }
+    let left = match how {
+        How::Moved(from) => Some(Entry::ForgetFile(from.clone())),
+        _ => None,
+    };
+    left.into_iter()
+        .chain([Entry::File(file.clone())])
+        .collect()
+}
+
+impl FileRecord {
+    fn set(&mut self, kind: Kind, stored: Option<Stored>) {
+        match kind {
+            Kind::Film => self.film = stored.unwrap_or(self.film),
+            Kind::Subtitles => self.subtitles = stored,
+            Kind::Captioned => self.captioned = stored,
+            Kind::Thumbnail => self.thumbnail = stored,
+        }
+    }
+}
+
+enum Sidecar {
+    Is(Option<Stored>),
+    /// HeyGen has none.
+    Lacking,
+}
+
+impl Work<'_> {
+    /// The record of the same video that this name had or took over, with the film as it is now.
+    fn record(&self, film: Stored, taken: Option<&FileRecord>) -> FileRecord {
+        let job = self.job;
+        let known = taken.or(job.own.as_ref());
+        let known = known.filter(|known| known.attempt == job.attempt.key());
+        let beside = |kind| known.and_then(|known| known.sidecar(kind).copied());
+        let same = known.filter(|known| known.film.sha256 == film.sha256);
+        FileRecord {
+            name: job.name.clone(),
+            attempt: job.attempt.key(),
+            folder: self.tools.shown.clone(),
+            film,
+            subtitles: beside(Kind::Subtitles),
+            captioned: beside(Kind::Captioned),
+            thumbnail: beside(Kind::Thumbnail),
+            downloaded_at: same.map_or_else(self.tools.clock, |known| known.downloaded_at),
+        }
+    }
+
+    /// The film, how it came, and the record that came with it.
+    async fn film(
+        &self,
+        links: &mut Links<'_>,
+    ) -> Result<(Stored, How, Option<&FileRecord>), DownloadError> {
+        let name = self.place.file(Kind::Film);
+        let own = self.job.own.as_ref();
+        if let Some(own) = own.filter(|own| own.attempt == self.job.attempt.key())
+            && let Some(stored) = seen(&self.folder, &name, &own.film)?
+        {
+            return Ok((stored, How::Present, None));
+        }
+        for other in &self.job.others {
+            if let Some((stored, how)) = self.from(other)? {
+                let taken = matches!(how, How::Moved(_)).then_some(&other.file);
+                return Ok((stored, how, taken));
+            }
+        }
+        let fetched = self.fetch(Kind::Film, links).await?;
+        let stored = fetched.ok_or(DownloadError::NoFilm)?;
+        Ok((stored, How::Fetched, None))
+    }
+
+    /// The film as it was downloaded for another name, if it is there whole.
+    fn from(&self, other: &Other) -> Result<Option<(Stored, How)>, DownloadError> {
+        let moved = How::Moved(other.file.name.clone());
+        let name = self.place.file(Kind::Film);
+        if other.is_left
+            && let Some(stored) = seen(&self.folder, &name, &other.file.film)?
+        {
+            // A kill came between the renaming and its record.
+            self.take_sidecars(&other.file)?;
+            return Ok(Some((stored, moved)));
+        }
+        let place = Place::of(&other.file.name);
+        let Ok(Some(folder)) = self.tools.root.below(&place.folders) else {
+            return Ok(None);
+        };
+        let there = place.file(Kind::Film);
+        let Some(stored) = seen(&folder, &there, &other.file.film)? else {
+            return Ok(None);
+        };
+        if other.is_left {
+            folder.rename(&there, &self.folder, &name)?;
+            self.take_sidecars(&other.file)?;
+            return Ok(Some((stored, moved)));
+        }
+        let copied = self.copy(&folder, &there, &name, &stored)?;
+        Ok(copied.map(|stored| (stored, How::Copied)))
+    }
+
+    /// What lies beside a film goes where it goes.
+    fn take_sidecars(&self, file: &FileRecord) -> Result<(), DownloadError> {
+        let place = Place::of(&file.name);
+        let Some(folder) = self.tools.root.below(&place.folders)? else {
+            return Ok(());
+        };
+        for kind in Kind::SIDECARS {
+            let there = place.file(kind);
+            let Some(stored) = file.sidecar(kind) else {
+                continue;
+            };
+            if seen(&folder, &there, stored)?.is_some() {
+                folder.rename(&there, &self.folder, &self.place.file(kind))?;
+            }
+        }
+        if folder.file(&place.about())?.is_some() {
+            folder.rename(&place.about(), &self.folder, &self.place.about())?;
+        }
+        Ok(())
+    }
+
+    fn copy(
+        &self,
+        from: &Folder,
+        there: &str,
+        name: &str,
+        stored: &Stored,
+    ) -> Result<Option<Stored>, DownloadError> {
+        let Some(mut file) = from.file(there)? else {
+            return Ok(None);
+        };
+        let mut part = Part::open(&self.folder, name, "a copy".to_owned())?;
+        part.begin(None, None)?;
+        let copied = tokio::task::block_in_place(|| copy_into(&mut part, &mut file, from, there));
+        let right = copied.is_ok() && part.sum() == stored.sha256;
+        if !right {
+            part.discard();
+            return copied
+                .map(|()| None)
+                .map_err(|error| match error.is_full() {
+                    true => DownloadError::NoRoom {
+                        needed: stored.bytes,
+                        free: self.folder.free().unwrap_or(0),
+                    },
+                    false => error.into(),
+                });
+        }
+        Ok(Some(part.place()?))
+    }
+
+    async fn sidecar(
+        &self,
+        kind: Kind,
+        file: &FileRecord,
+        links: &mut Links<'_>,
+    ) -> Result<Sidecar, DownloadError> {
+        let known = file.sidecar(kind).copied();
+        // With a new take, what lay beside the old one is of no use.
+        let had = self
+            .job
+            .own
+            .as_ref()
+            .filter(|own| own.attempt != file.attempt);
+        let outdated = had.is_some_and(|own| own.sidecar(kind).is_some());
+        if !outdated && !self.job.extras.contains(&kind) {
+            return Ok(Sidecar::Is(known));
+        }
+        let name = self.place.file(kind);
+        if let Some(known) = known
+            && let Some(stored) = seen(&self.folder, &name, &known)?
+        {
+            return Ok(Sidecar::Is(Some(stored)));
+        }
+        match self.fetch(kind, links).await? {
+            Some(stored) => Ok(Sidecar::Is(Some(stored))),
+            None => Ok(Sidecar::Lacking),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        kind: Kind,
+        links: &mut Links<'_>,
+    ) -> Result<Option<Stored>, DownloadError> {
+        let transfer = Transfer {
+            files: &self.tools.files,
+            folder: &self.folder,
+            name: &self.place.file(kind),
+            kind,
+            fetched: &self.tools.fetched,
+        };
+        fetch(&transfer, links).await
+    }
+}
+
+fn copy_into(
+    part: &mut Part<'_>,
+    file: &mut std::fs::File,
+    from: &Folder,
+    there: &str,
+) -> Result<(), FolderError> {
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = file.read(&mut buffer).map_err(from.error("read", there))?;
+        if read == 0 {
+            return Ok(());
+        }
+        part.write(&buffer[..read])?;
+    }
+}
+
+/// Whether a file is what was stored. One of the same size and time is believed to be; one of the
+/// same size and another time is read. Says what to record of it.
+pub(super) fn seen(
+    folder: &Folder,
+    name: &str,
+    stored: &Stored,
+) -> Result<Option<Stored>, FolderError> {
+    let Some(mut file) = folder.file(name)? else {
+        return Ok(None);
+    };
+    let examined = (file.metadata()).and_then(|metadata| Ok((metadata.len(), modified(&file)?)));
+    let (bytes, modified): (u64, Timestamp) = examined.map_err(folder.error("examine", name))?;
+    if bytes != stored.bytes {
+        return Ok(None);
+    }
+    if modified == stored.modified {
+        return Ok(Some(*stored));
+    }
+    let mut hasher = Sha256::new();
+    tokio::task::block_in_place(|| hash_into(&mut hasher, &mut file))
+        .map_err(folder.error("read", name))?;
+    let same = sum(hasher) == stored.sha256;
+    Ok(same.then_some(Stored {
+        modified,
+        ..*stored
+    }))
+}

@@ -1,0 +1,231 @@
+//! All films, a few at a time.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::about;
+use super::error::DownloadError;
+use super::film::{Done, How, film};
+use super::folder::{Folder, FolderError, Target};
+use super::names::Kind;
+use super::survey::{Job, Other, Wished};
+use crate::heygen::{ConnectError, Files, Reader};
+use crate::state::{Attempt, Entry, FileRecord, Recorded, StateError};
+use crate::video::Name;
+
+const AT_A_TIME: usize = 4;
+const PROGRESS_EVERY: Duration = Duration::from_millis(120);
+
+/// What downloading works with. The folder is this process's alone meanwhile.
+pub struct Tools {
+    pub(super) root: Folder,
+    pub(super) shown: String,
+    pub(super) reader: Reader,
+    pub(super) files: Files,
+    pub(super) clock: fn() -> Timestamp,
+    pub(super) fetched: AtomicU64,
+}
+
+/// Who records and tells what happens.
+pub trait Sink: Send {
+    /// Durable when it returns.
+    fn record(&mut self, entries: Vec<Entry>) -> Result<(), StateError>;
+    fn event(&mut self, event: Event);
+}
+
+#[derive(Debug)]
+pub enum Event {
+    Downloaded {
+        file: Box<FileRecord>,
+        attempt: Box<Attempt>,
+        how: How,
+    },
+    /// HeyGen has no such file.
+    Lacking { name: Name, kind: Kind },
+    Failed {
+        name: Name,
+        attempt: Box<Attempt>,
+        error: DownloadError,
+    },
+    Progress {
+        done: usize,
+        of: usize,
+        /// That were fetched so far.
+        bytes: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Fetched, copied or moved.
+    pub downloaded: usize,
+    /// Were there.
+    pub present: usize,
+    pub failed: usize,
+    /// Not tried: told to stop, or HeyGen refuses all.
+    pub not_started: usize,
+}
+
+impl Tools {
+    pub fn open(
+        target: &Target,
+        reader: &Reader,
+        clock: fn() -> Timestamp,
+    ) -> Result<Self, OpenError> {
+        Ok(Self {
+            root: target.open()?,
+            shown: target.folder.clone(),
+            reader: reader.clone(),
+            files: reader.files()?,
+            clock,
+            fetched: AtomicU64::new(0),
+        })
+    }
+
+    /// Writes `index.json`, if what it tells changed.
+    pub fn write_index(&self, recorded: &Recorded, wished: &Wished) -> Result<(), FolderError> {
+        about::write_index(&self.root, recorded, wished)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+/// Sees to it that these films are there. An error is one of the record; all others are events.
+pub async fn run(
+    tools: &Arc<Tools>,
+    jobs: Vec<Job>,
+    sink: &mut dyn Sink,
+    stop: watch::Receiver<u32>,
+) -> Result<Counts, StateError> {
+    let mut run = Run {
+        tools,
+        sink,
+        stop,
+        of: jobs.len(),
+        counts: Counts::default(),
+        refused: false,
+        made: Vec::new(),
+    };
+    // Of several names of one video, one fetches it and the others copy.
+    let mut seen = HashSet::new();
+    let (first, mut others): (Vec<_>, Vec<_>) =
+        (jobs.into_iter()).partition(|job| seen.insert(job.attempt.key()));
+    run.all(first).await?;
+    for job in &mut others {
+        let made = run.made.iter();
+        let same = made.filter(|file| file.attempt == job.attempt.key());
+        job.others.extend(same.map(|file| Other {
+            file: file.clone(),
+            is_left: false,
+        }));
+    }
+    run.all(others).await?;
+    let counts = &mut run.counts;
+    counts.not_started = run.of - counts.downloaded - counts.present - counts.failed;
+    Ok(run.counts)
+}
+
+struct Run<'a> {
+    tools: &'a Arc<Tools>,
+    sink: &'a mut dyn Sink,
+    stop: watch::Receiver<u32>,
+    of: usize,
+    counts: Counts,
+    /// HeyGen refuses whatever is asked.
+    refused: bool,
+    made: Vec<FileRecord>,
+}
+
+type Ended = (Job, Result<Done, DownloadError>);
+
+impl Run<'_> {
+    async fn all(&mut self, jobs: Vec<Job>) -> Result<(), StateError> {
+        let mut waiting = jobs.into_iter();
+        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut tick = tokio::time::interval(PROGRESS_EVERY);
+        loop {
+            while running.len() < AT_A_TIME && !self.refused && *self.stop.borrow() == 0 {
+                let Some(job) = waiting.next() else { break };
+                let tools = self.tools.clone();
+                running.spawn(async move {
+                    let done = film(&tools, &job).await;
+                    (job, done)
+                });
+            }
+            tokio::select! {
+                ended = running.join_next() => match ended {
+                    None => return Ok(()),
+                    Some(Ok((job, done))) => self.ended(job, done)?,
+                    // It panicked, or was told to stop; it counts as not started.
+                    Some(Err(error)) => tracing::debug!("a download broke off: {error}"),
+                },
+                _ = tick.tick() => self.progress(),
+                Ok(()) = self.stop.changed() => {
+                    // Each keeps what it has for the next time.
+                    running.shutdown().await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, job: Job, done: Result<Done, DownloadError>) -> Result<(), StateError> {
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => {
+                self.failed(job, error);
+                return Ok(());
+            }
+        };
+        self.sink.record(done.entries)?;
+        self.made.push(done.file.clone());
+        for kind in done.lacking {
+            let name = job.name.clone();
+            self.sink.event(Event::Lacking { name, kind });
+        }
+        if done.how != How::Present {
+            self.sink.event(Event::Downloaded {
+                file: done.file.into(),
+                attempt: Box::new(job.attempt.clone()),
+                how: done.how.clone(),
+            });
+        }
+        match (done.beside, done.how) {
+            (Some(error), _) => self.failed(job, error),
+            (None, How::Present) => self.counts.present += 1,
+            (None, _) => self.counts.downloaded += 1,
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, job: Job, error: DownloadError) {
+        self.counts.failed += 1;
+        self.refused |= error.stops_all();
+        self.sink.event(Event::Failed {
+            name: job.name,
+            attempt: Box::new(job.attempt),
+            error,
+        });
+    }
+
+    fn progress(&mut self) {
+        let counts = &self.counts;
+        self.sink.event(Event::Progress {
+            done: counts.downloaded + counts.present + counts.failed,
+            of: self.of,
+            bytes: self.tools.fetched.load(Ordering::Relaxed),
+        });
+    }
+}

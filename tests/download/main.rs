@@ -1,0 +1,268 @@
+//! Downloads through the real binary: every film whole or absent, none outside the folder.
+
+#[path = "../support/small.rs"]
+mod small;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chaos;
+mod disk;
+mod links;
+mod places;
+mod ways;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use reconcile::sandbox::Config;
+use serde_json::{Value, json};
+use support::{Heygen, Project};
+
+/// What the sandbox serves.
+const FILM: &[u8] = include_bytes!("../../src/sandbox/assets/video.mp4");
+
+fn heygen() -> Heygen {
+    Heygen::start(Config {
+        render_time: Duration::from_millis(60),
+        max_jobs: 500,
+        ..Config::default()
+    })
+}
+
+/// A project whose videos of these names are finished.
+fn finished(heygen: &Heygen, names: &[&str]) -> Project {
+    let project = Project::new(Some(heygen));
+    project.set("max_jobs: 500\n");
+    for (n, name) in names.iter().enumerate() {
+        let text = format!("name: {name:?}\nprompt: Show {name} as number {n}.\n");
+        project.write(&format!("videos/film-{n}.yaml"), text);
+    }
+    apply(&project);
+    project
+}
+
+fn apply(project: &Project) {
+    let all = ["--max-submissions", "1000"];
+    let arguments = ["apply", "--auto-approve", "--wait"];
+    project.expect(0, &[arguments.as_slice(), all.as_slice()].concat());
+}
+
+/// Every file below a folder with its content, by path; links are not followed.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    collect(folder, "", &mut found);
+    found
+}
+
+fn collect(folder: &Path, below: &str, found: &mut BTreeMap<String, Vec<u8>>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries {
+        let entry = entry.unwrap();
+        let path = format!("{below}{}", entry.file_name().to_str().unwrap());
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() => collect(&entry.path(), &format!("{path}/"), found),
+            kind if kind.is_symlink() => drop(found.insert(path, b"a link".to_vec())),
+            _ => drop(found.insert(path, fs::read(entry.path()).unwrap())),
+        }
+    }
+}
+
+/// No file that can be seen is anything but whole, and nothing of ours is hidden but parts.
+fn all_whole(files: &BTreeMap<String, Vec<u8>>) {
+    for (path, content) in files {
+        let name = path.rsplit('/').next().unwrap();
+        if name.ends_with(".reconcile-part") || name.ends_with(".reconcile-note") {
+            continue;
+        }
+        assert!(!name.ends_with(".reconcile-new"), "{path}");
+        if name.ends_with(".mp4") {
+            assert!(content == FILM, "{path} has {} bytes", content.len());
+        }
+        if name.ends_with(".json") {
+            let _: Value = serde_json::from_slice(content).unwrap();
+        }
+    }
+}
+
+fn hidden(files: &BTreeMap<String, Vec<u8>>) -> Vec<&str> {
+    let endings = [".reconcile-part", ".reconcile-note", ".reconcile-new"];
+    let hidden = |path: &&String| endings.iter().any(|ending| path.ends_with(ending));
+    files.keys().filter(hidden).map(String::as_str).collect()
+}
+
+fn json_file(project: &Project, path: &str) -> Value {
+    serde_json::from_slice(&fs::read(project.path(path)).unwrap()).unwrap()
+}
+
+/// The lines of a type.
+fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["type"] == kind).collect()
+}
+
+fn file_requests(heygen: &Heygen) -> Vec<Value> {
+    let mut requests = heygen.requests();
+    requests.retain(|r| r["path"].as_str().unwrap().starts_with("/files/"));
+    requests
+}
+
+#[test]
+fn finished_films_are_fetched_once_and_told_of() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["a", "deep/er/b"]);
+    project.write(
+        "videos/film-0.yaml",
+        "name: a\nprompt: Show a as number 0.\nlabels: {team: x}\n",
+    );
+    let arguments = ["download", "--format", "json", "--subtitles"];
+    let ran = project.expect(0, &arguments);
+    let lines = ran.lines();
+    assert_eq!(lines[0], json!({"type": "start", "format_version": "1.0"}));
+    let downloaded = of_type(&lines, "downloaded");
+    assert_eq!(downloaded.len(), 2);
+    let a = downloaded.iter().find(|line| line["name"] == "a").unwrap();
+    assert_eq!(
+        (&a["path"], &a["bytes"]),
+        (&json!("downloads/a.mp4"), &json!(FILM.len()))
+    );
+    assert!(a["hash"].is_string() && a["session_id"].is_string() && a["video_id"].is_string());
+    assert_eq!(ran.summary()["downloaded"], 2);
+    let found = files(&project.path("downloads"));
+    let paths = [
+        "a.json",
+        "a.mp4",
+        "a.srt",
+        "deep/er/b.json",
+        "deep/er/b.mp4",
+        "deep/er/b.srt",
+        "index.json",
+    ];
+    assert_eq!(found.keys().collect::<Vec<_>>(), paths);
+    all_whole(&found);
+
+    let about = json_file(&project, "downloads/a.json");
+    assert_eq!(about["labels"], json!({"team": "x"}));
+    assert_eq!(
+        (&about["subtitles"], &about["thumbnail"]),
+        (&json!("a.srt"), &Value::Null)
+    );
+    assert_eq!(about["sha256"], a["sha256"]);
+    let index = json_file(&project, "downloads/index.json");
+    let names = index["films"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|film| &film["name"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["a", "deep/er/b"]);
+    let file = json!({"path": "downloads/a.mp4", "sha256": a["sha256"], "bytes": FILM.len()});
+    assert_eq!(project.status()[0]["file"], file);
+
+    let before = (
+        file_requests(&heygen).len(),
+        heygen.count("GET", "/v3/videos/vid"),
+    );
+    let again = project.expect(0, &arguments);
+    assert_eq!(again.summary()["present"], 2);
+    assert_eq!(
+        before,
+        (
+            file_requests(&heygen).len(),
+            heygen.count("GET", "/v3/videos/vid")
+        )
+    );
+    assert!(
+        file_requests(&heygen)
+            .iter()
+            .all(|request| request["key_present"] == false)
+    );
+}
+
+#[test]
+fn what_is_not_finished_is_told_and_decides_the_exit_code_of_who_names_it() {
+    let heygen = Heygen::start(Config {
+        render_time: Duration::from_secs(3600),
+        ..Config::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.wish("a", "A.");
+    project.wish("b", "B.");
+    project.expect(1, &["download", "a"]);
+    project.expect(0, &["apply", "--auto-approve"]);
+    let ran = project.expect(0, &["download"]);
+    assert!(
+        ran.stderr.contains("a: no finished video (submitted)"),
+        "{ran:?}"
+    );
+    let named = project.expect(3, &["download", "a", "--format", "json"]);
+    assert_eq!(of_type(&named.lines(), "waiting")[0]["name"], "a");
+    assert_eq!(named.summary()["waiting"], 1);
+    project.expect(64, &["download", "nothing"]);
+}
+
+#[test]
+fn what_heygen_does_not_have_beside_a_film_is_told_and_is_no_failure() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["a"]);
+    heygen.faults(json!([{"kind": "film_only", "times": null}]));
+    let arguments = [
+        "download",
+        "--subtitles",
+        "--captioned",
+        "--thumbnail",
+        "--format",
+        "json",
+    ];
+    let ran = project.expect(0, &arguments);
+    let lines = ran.lines();
+    let kinds = of_type(&lines, "lacking")
+        .into_iter()
+        .map(|line| line["kind"].clone());
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        ["subtitles", "captioned", "thumbnail"]
+    );
+    let found = files(&project.path("downloads"));
+    assert_eq!(
+        found.keys().collect::<Vec<_>>(),
+        ["a.json", "a.mp4", "index.json"]
+    );
+    heygen.faults(json!([]));
+    project.expect(0, &arguments);
+    assert_eq!(files(&project.path("downloads")).len(), 6);
+    assert_eq!(
+        json_file(&project, "downloads/a.json")["captioned"],
+        "a.captioned.mp4"
+    );
+}
+
+#[test]
+fn an_export_carries_what_was_downloaded() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["a"]);
+    project.expect(0, &["download"]);
+    let file = project.status()[0]["file"].clone();
+    let export = project.expect(0, &["state", "export"]).stdout;
+    project.write("backup.jsonl", export);
+    fs::remove_dir_all(project.path(".reconcile")).unwrap();
+    assert_eq!(project.status()[0]["file"], Value::Null);
+    let backup = project.path("backup.jsonl");
+    let import = [
+        "state",
+        "import",
+        backup.to_str().unwrap(),
+        "--auto-approve",
+    ];
+    project.expect(0, &import);
+    assert_eq!(project.status()[0]["file"], file);
+    let fetched = file_requests(&heygen).len();
+    assert_eq!(
+        project
+            .expect(0, &["download", "--format", "json"])
+            .summary()["present"],
+        1
+    );
+    assert_eq!(file_requests(&heygen).len(), fetched);
+}

@@ -1,0 +1,125 @@
+//! `apply --download` and `watch.download`.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use reconcile::sandbox::Config;
+use serde_json::json;
+
+use crate::support::{Heygen, Project, Ran, until};
+use crate::{FILM, all_whole, files, heygen, json_file, of_type};
+
+#[test]
+fn apply_fetches_what_it_waited_for() {
+    let heygen = heygen();
+    let project = Project::new(Some(&heygen));
+    project.wishes(3);
+    let arguments = [
+        "apply",
+        "--auto-approve",
+        "--wait",
+        "--download",
+        "--thumbnail",
+        "--format",
+        "json",
+    ];
+    let ran = project.expect(0, &arguments);
+    let lines = ran.lines();
+    assert_eq!(of_type(&lines, "downloaded").len(), 3);
+    assert_eq!(lines.last().unwrap()["type"], "summary");
+    assert_eq!(ran.summary()["downloaded"], 3);
+    let found = files(&project.path("downloads"));
+    all_whole(&found);
+    assert_eq!(
+        found.keys().filter(|path| path.ends_with(".jpg")).count(),
+        3
+    );
+    assert_eq!(project.expect(0, &arguments).summary()["downloaded"], 0);
+    project.expect(64, &["apply", "--auto-approve", "--download"]);
+    heygen.faults(json!([{"kind": "redirect", "to": "http://192.0.2.1/", "times": null}]));
+    fs::remove_file(project.path("downloads/video-00.mp4")).unwrap();
+    project.expect(1, &arguments);
+}
+
+#[test]
+fn the_film_before_stays_until_its_successor_is_there() {
+    let heygen = Heygen::start(Config {
+        render_time: Duration::from_millis(1500),
+        ..Config::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.wish("a", "First.");
+    project.expect(
+        0,
+        &[
+            "apply",
+            "--auto-approve",
+            "--wait",
+            "--download",
+            "--subtitles",
+        ],
+    );
+    let first = json_file(&project, "downloads/a.json");
+    project.wish("a", "Second.");
+    project.expect(0, &["apply", "--auto-approve"]);
+    let ran = project.expect(3, &["download", "a"]);
+    assert!(
+        ran.stderr.contains("the film of the take before stays"),
+        "{ran:?}"
+    );
+    assert_eq!(json_file(&project, "downloads/a.json"), first);
+    assert_eq!(fs::read(project.path("downloads/a.mp4")).unwrap(), FILM);
+    project.expect(0, &["apply", "--auto-approve", "--wait", "--download"]);
+    let second = json_file(&project, "downloads/a.json");
+    assert_ne!(second["hash"], first["hash"]);
+    assert_eq!(
+        second["subtitles"], "a.srt",
+        "what lay beside it is of the new take"
+    );
+}
+
+#[test]
+fn watch_fetches_films_as_they_finish_and_comes_back_to_what_failed() {
+    let heygen = heygen();
+    let project = Project::new(Some(&heygen));
+    project.set("watch:\n  download: true\n  resync: 500ms\n");
+    project.wish("a", "A.");
+    let broken =
+        json!({"kind": "forbidden", "method": "GET", "path_prefix": "/files/", "times": null});
+    heygen.faults(json!([broken]));
+    let child = project.spawn(&["watch", "--format", "json"]);
+    until("a download failed", || {
+        let count = heygen.count("GET", "/files/");
+        count > 0
+    });
+    project.wish("b", "B.");
+    until("the loop went on", || heygen.sessions().len() == 2);
+    heygen.faults(json!([]));
+    let path = |name: &str| project.path(&format!("downloads/{name}.mp4"));
+    let begun = std::time::Instant::now();
+    while !(path("a").exists() && path("b").exists()) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "never fetched");
+        std::thread::yield_now();
+    }
+    until("it is recorded", || {
+        project
+            .status()
+            .iter()
+            .all(|video| video["file"].is_object())
+    });
+    Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    let ran = Ran::finish(child);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    all_whole(&files(&project.path("downloads")));
+    assert!(of_type(&ran.lines(), "downloaded").len() == 2, "{ran:#?}");
+    assert_eq!(
+        project
+            .expect(0, &["download", "--format", "json"])
+            .summary()["present"],
+        2
+    );
+}
