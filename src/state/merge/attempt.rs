@@ -14,6 +14,9 @@ pub(super) fn further(ours: &Attempt, theirs: &Attempt) -> Result<Attempt, Confl
     };
     one_session(ours, theirs)?;
     one_intent(ours, theirs)?;
+    if more.session_id.is_some() && ours.session_id == theirs.session_id {
+        more.adopted_by = firmer(ours.adopted_by, theirs.adopted_by);
+    }
     if more.session_id.is_some() || more.video_id.is_some() {
         more.video_id = more.video_id.or_else(|| less.video_id.clone());
         more.completed_at = more.completed_at.or(less.completed_at);
@@ -55,6 +58,21 @@ fn overrules(one: &Attempt, other: &Attempt) -> bool {
     one.session_id != other.session_id
         && one.adopted_by == Some(AdoptedBy::Event)
         && other.adopted_by == Some(AdoptedBy::Prompt)
+}
+
+/// Of two reports on one session: HeyGen answered with it, or else an event tells, a person, a prompt.
+fn firmer(one: Option<AdoptedBy>, other: Option<AdoptedBy>) -> Option<AdoptedBy> {
+    let (one, other) = (one?, other?);
+    let firmness = |by| match by {
+        AdoptedBy::Event => 2,
+        AdoptedBy::Person => 1,
+        AdoptedBy::Prompt => 0,
+    };
+    Some(if firmness(other) > firmness(one) {
+        other
+    } else {
+        one
+    })
 }
 
 fn weight(attempt: &Attempt) -> (bool, u8) {
@@ -119,6 +137,31 @@ pub(super) mod tests {
     pub(in crate::state::merge) fn reports() -> impl Strategy<Value = Vec<Attempt>> {
         let numbered = (attempt(), 1..3_u32).prop_map(|(a, number)| Attempt { number, ..a });
         prop::collection::vec(numbered, 0..4)
+    }
+
+    /// Taken for one that its prompt told, it would give way to another session that was paid for.
+    #[test]
+    fn what_heygen_answered_stays_what_it_answered() {
+        let (hash, name) = (VideoHash::of_canonical("{}"), Name::parse("a").unwrap());
+        let answered = Attempt {
+            phase: Phase::Submitted,
+            session_id: Some("b".to_owned()),
+            ..Attempt::intent(hash, 1, name, Timestamp::UNIX_EPOCH)
+        };
+        let by_prompt = Attempt {
+            phase: Phase::Rendering,
+            adopted_by: Some(AdoptedBy::Prompt),
+            ..answered.clone()
+        };
+        let by_event = Attempt {
+            session_id: Some("a".to_owned()),
+            adopted_by: Some(AdoptedBy::Event),
+            ..answered.clone()
+        };
+        let merged = further(&answered, &by_prompt).unwrap();
+        assert_eq!((merged.phase, merged.adopted_by), (Phase::Rendering, None));
+        assert!(further(&merged, &by_event).is_err());
+        assert_eq!(further(&by_prompt, &by_event).unwrap(), by_event);
     }
 
     proptest! {
