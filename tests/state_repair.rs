@@ -228,3 +228,19 @@ fn a_missing_or_empty_journal_is_begun_anew_with_a_doubt() {
         assert_eq!(open(&project).spec(&hash(1)).unwrap(), Some(text(1)));
     }
 }
+
+/// All of the first line but its end: whoever opens the journal does not take that for a header.
+#[test]
+fn a_journal_cut_off_at_the_end_of_its_header_is_begun_anew() {
+    let (project, _) = filled(false);
+    let bytes = fs::read(project.journal()).unwrap();
+    let end = bytes.iter().position(|b| *b == b'\n').unwrap();
+    fs::write(project.journal(), &bytes[..end]).unwrap();
+    let lock = lock(&project.dir());
+    let repair = Repair::examine(&lock).unwrap().unwrap();
+    assert_eq!(repair.found.lost[0], Lost::Lines(vec![0]));
+    repair.carry_out(&lock).unwrap();
+    assert!(Repair::examine(&lock).unwrap().is_none());
+    drop(lock);
+    assert!(load(&project).vouch.unwrap().unproven.is_some());
+}

@@ -33,7 +33,9 @@ pub(in crate::state) fn salvage(dir: &Path) -> Result<Option<Salvage>, StateErro
         .map_err(io_error("read", &path))?;
     let mut lines = line_starts(0, &bytes);
     let mut salvage = Salvage::default();
-    let header = lines.next().map(|(_, line)| Header::decode(trimmed(line)));
+    // Whoever opens the journal reads its header up to the end of the line.
+    let first = lines.next().filter(|(_, line)| line.ends_with(b"\n"));
+    let header = first.map(|(_, line)| Header::decode(trimmed(line)));
     let frame = if let Some(Ok(header)) = header {
         let header = header?;
         let frame = Frame::new(&header.id);
