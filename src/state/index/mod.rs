@@ -169,15 +169,10 @@ impl Index {
     /// Throws the index away. An open one is leaked: closing would make sled write once more what
     /// can't be trusted, and might panic.
     fn distrust(&mut self, doubt: &Doubt) {
-        let told = format!(
-            "the index in {} is thrown away and will be built anew from the journal: {doubt}",
+        tracing::warn!(
+            "the index in {} will be built anew from the journal, which loses nothing: {doubt}",
             self.folder.display()
         );
-        match doubt {
-            // To be expected after a kill; nobody has to do anything.
-            Doubt::Unfinished => tracing::info!("{told}"),
-            _ => tracing::warn!("{told}"),
-        }
         if let Some(view) = self.view.take() {
             view.leak();
         }

@@ -31,8 +31,6 @@ pub(super) enum Doubt {
     State(#[from] StateError),
     #[error("{0}")]
     Wrong(&'static str),
-    #[error("it has no seal")]
-    Unfinished,
 }
 
 /// How much of which journal is in the index.
@@ -101,7 +99,7 @@ impl View {
             Some(seal) => Ok(Some(Self { db: Some(db), seal })),
             None => {
                 std::mem::forget(db);
-                Err(Doubt::Unfinished)
+                Err(Doubt::Wrong("it has no seal, as after a kill"))
             }
         }
     }
