@@ -30,9 +30,12 @@ pub(super) fn run(context: &Context, _args: &InitArgs) -> Result<Exit, CliError>
     }
     ignore(context, root)?;
     context.say(
-        "\nNext:\n  reconcile plan                                  what would happen\n  \
-         reconcile apply --sandbox --wait                rehearse it, free and offline\n  \
-         HEYGEN_API_KEY=… reconcile apply --wait         make the video, for money",
+        "\nNext:\n  \
+         reconcile plan                               what would happen\n  \
+         reconcile apply --sandbox --wait --download  rehearse it, free and offline\n  \
+         export HEYGEN_API_KEY=…                      from https://app.heygen.com/settings\n  \
+         reconcile catalog avatars                    ids for `avatar_id`\n  \
+         reconcile apply --wait --download            make the video, for money",
     );
     Ok(Exit::Done)
 }
