@@ -1,6 +1,8 @@
-//! What a person does to the record: moves, forgets, exports, imports, settles. At times it is killed.
+//! What a person does beside applying: moves, forgets, exports, imports and settles records, and
+//! downloads films. At times it is killed.
 
 use std::fs;
+use std::process::Child;
 use std::time::Duration;
 
 use reconcile::state::{Attempt, Recorded};
@@ -10,11 +12,12 @@ use crate::process::{finish_by_hand, spawn, told};
 use crate::world::World;
 
 pub fn by_hand(world: &mut World) -> (String, String) {
-    match world.rng.within(0..5) {
+    match world.rng.within(0..6) {
         0 => move_a_record(world),
         1 => forget(world),
         2 => export(world),
         3 => import(world),
+        4 => download(world),
         _ => settle(world),
     }
 }
@@ -88,6 +91,11 @@ fn settle(world: &mut World) -> (String, String) {
     }
 }
 
+fn download(world: &mut World) -> (String, String) {
+    let child = spawn(world.project.command(&["download", "--format", "json"]));
+    ("download".to_owned(), ended(world, "download", child))
+}
+
 fn attempts(recorded: &Recorded) -> impl Iterator<Item = &Attempt> {
     recorded.attempts.values().flatten()
 }
@@ -95,14 +103,17 @@ fn attempts(recorded: &Recorded) -> impl Iterator<Item = &Attempt> {
 fn change(world: &mut World, arguments: &[&str]) -> (String, String) {
     let what = format!("state {}", arguments[0]);
     let command = [&["state"][..], arguments, &["--auto-approve"]].concat();
-    let mut child = spawn(world.project.command(&command));
+    let child = spawn(world.project.command(&command));
+    let told = format!("{}: {}", arguments.join(" "), ended(world, &what, child));
+    (what, told)
+}
+
+fn ended(world: &mut World, what: &str, mut child: Child) -> String {
     if world.rng.one_in(3) {
         std::thread::sleep(Duration::from_millis(world.rng.within(1..30)));
         let _ = child.kill();
     }
-    let ran = finish_by_hand(world, &what, child);
-    let told = format!("{}: {}", arguments.join(" "), told(&ran));
-    (what, told)
+    told(&finish_by_hand(world, what, child))
 }
 
 fn nothing(what: &str) -> (String, String) {
