@@ -164,3 +164,20 @@ fn what_no_name_has_any_more_is_asked_for_too() {
         attempt().is_some_and(|a| a.phase == Phase::Completed)
     });
 }
+
+/// A manifest that is not selected, and not recorded yet, may wish for it all the same.
+#[test]
+fn what_another_manifest_wishes_is_not_stopped() {
+    let heygen = Heygen::start(Config {
+        render_time: Duration::from_secs(30),
+        ..Config::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.wish("a", "Old.");
+    project.expect(0, &["apply", "--auto-approve"]);
+    project.wish("a", "New.");
+    project.wish("b", "Old.");
+    project.expect(0, &["apply", "a", "--auto-approve", "--stop-superseded"]);
+    assert_eq!(heygen.count("POST", "/v3/video-agents/"), 0);
+    assert_eq!(project.actions(), ["b reuse paid_before"]);
+}

@@ -54,6 +54,25 @@ fn a_lost_state_stops_and_takes_over_what_was_paid_for() {
     assert_eq!(posts(&heygen), 4);
 }
 
+/// What was taken over is waited for and downloaded like what was submitted.
+#[test]
+fn what_is_taken_over_while_it_renders_is_waited_for() {
+    let heygen = Heygen::start(reconcile::sandbox::Config {
+        render_time: std::time::Duration::from_millis(1_500),
+        ..Default::default()
+    });
+    let project = Project::new(Some(&heygen));
+    project.wishes(2);
+    project.expect(0, &["apply", "--auto-approve"]);
+    std::fs::remove_dir_all(project.path(".reconcile")).unwrap();
+    project.expect(0, &[&with("--adopt")[..], &["--download"]].concat());
+    assert_eq!(posts(&heygen), 2);
+    for (name, phase) in project.phases() {
+        assert_eq!(phase, "completed", "{name}");
+        assert!(project.path(&format!("downloads/{name}.mp4")).exists());
+    }
+}
+
 #[test]
 fn a_new_state_may_pay_again_where_somebody_says_so() {
     let heygen = Heygen::quick();

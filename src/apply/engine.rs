@@ -33,8 +33,9 @@ pub struct Limits {
     /// Before an unknown outcome may be settled.
     pub delays: Delays,
     pub until: Until,
-    /// Stop sessions that a new submission made superfluous.
-    pub stop_superseded: bool,
+    /// Stop sessions that a new submission made superfluous, but none of what any manifest wishes,
+    /// selected or not: these hashes.
+    pub stop_superseded: Option<HashSet<VideoHash>>,
     pub deadline: Option<Instant>,
 }
 

@@ -115,9 +115,6 @@ impl Engine<'_> {
     /// Stops what a new submission made superfluous, where the user asked for that and no other
     /// name has it.
     pub(super) fn stop_superseded(&mut self, action: &Action, accepted: &Attempt) {
-        if !self.limits.stop_superseded {
-            return;
-        }
         let Some(old) = self.superseded(action, accepted) else {
             return;
         };
@@ -131,11 +128,12 @@ impl Engine<'_> {
 
     /// The session that still makes what this name wished for before.
     fn superseded(&self, action: &Action, accepted: &Attempt) -> Option<String> {
+        let wished = self.limits.stop_superseded.as_ref()?;
         let recorded = self.ledger.recorded();
         let old = match action.previous_hash {
             Some(hash) => {
-                let others = recorded.records.values().filter(|r| r.name != action.name);
-                let is_wished = others.into_iter().any(|r| r.hash == hash);
+                let mut others = recorded.records.values().filter(|r| r.name != action.name);
+                let is_wished = wished.contains(&hash) || others.any(|r| r.hash == hash);
                 recorded.current_attempt(&hash).filter(|_| !is_wished)?
             }
             None => {

@@ -35,8 +35,16 @@ impl Engine<'_> {
             session_id: current.and_then(|a| a.session_id.clone()),
             video_id: current.and_then(|a| a.video_id.clone()),
         };
+        self.await_end_of(&action.hash);
         self.emit(event);
         Ok(())
+    }
+
+    /// A name shows it from here on, so its end is waited for as that of a new one.
+    fn await_end_of(&mut self, hash: &VideoHash) {
+        let current = self.ledger.recorded().current_attempt(hash);
+        let unfinished = current.filter(|a| a.phase.is_unfinished());
+        self.awaited.extend(unfinished.map(Attempt::key));
     }
 
     pub(super) fn take_over(&mut self, action: &Action) -> Result<(), StateError> {
@@ -47,6 +55,7 @@ impl Engine<'_> {
         record.moved_from = Some(from.clone());
         let entries = vec![Entry::Forget(from.clone()), Entry::Record(record)];
         self.ledger.write(entries)?;
+        self.await_end_of(&action.hash);
         self.emit(Event::Moved {
             name: action.name.clone(),
             from,

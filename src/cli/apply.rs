@@ -308,7 +308,7 @@ impl<'a> Apply<'a> {
         reporter: &mut Reporter,
     ) -> Result<Outcome, CliError> {
         let mut stop = watch_interrupts()?;
-        let limits = self.limits();
+        let limits = self.limits(&ready.desired);
         let prepared = tokio::select! {
             prepared = self.prepare_to_send(ledger, ready) => prepared?,
             _ = stop.changed() => return Ok(Outcome::interrupted()),
@@ -367,7 +367,7 @@ impl<'a> Apply<'a> {
         Ok(me)
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self, desired: &Desired) -> Limits {
         Limits {
             max_jobs: self.settings.max_jobs,
             poll_interval: self.poll_interval(),
@@ -379,7 +379,7 @@ impl<'a> Apply<'a> {
                 true => Until::Ended,
                 false => Until::Accepted,
             },
-            stop_superseded: self.args.stop_superseded,
+            stop_superseded: self.args.stop_superseded.then(|| wished(desired)).flatten(),
             deadline: self.args.timeout.map(|timeout| Instant::now() + timeout),
         }
     }
@@ -410,6 +410,12 @@ impl<'a> Apply<'a> {
             _ => Exit::Done,
         }
     }
+}
+
+/// All that any manifest wishes; unknown while one can't be read.
+fn wished(desired: &Desired) -> Option<HashSet<VideoHash>> {
+    let hashes = desired.wishes.values().map(|wish| wish.hash);
+    desired.problems.is_empty().then(|| hashes.collect())
 }
 
 /// HeyGen never took it, and the limits of one run kept it from being sent again.

@@ -378,7 +378,7 @@ fn limits(settings: &Settings) -> Limits {
             settle_delay: settings.settle_delay,
         },
         until: Until::Idle,
-        stop_superseded: false,
+        stop_superseded: None,
         deadline: None,
     }
 }
