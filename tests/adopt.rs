@@ -269,7 +269,11 @@ fn nothing_that_was_paid_for_is_hidden_and_nothing_is_taken_twice() {
     );
     project.wish("b", "Show it.");
     let ran = adopt(&project, 1, &["b", "--session", &id]);
-    assert!(ran.stderr.contains("apply reuses it for b"), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("run `reconcile apply`: it takes it for b again at no cost"),
+        "{ran:#?}"
+    );
     project.wish("c", "Show something else.");
     for wanted in [
         ["--session", &ours],

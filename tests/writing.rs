@@ -218,8 +218,8 @@ fn the_plan_tells_what_the_defaults_change_and_for_how_much() {
     );
     let mixed = format!("    prompt changed; {reason}\n");
     assert!(text.contains(&mixed), "{text}");
-    let last = "2 of these submissions change nothing but what manifests leave to defaults in \
-                reconcile.yaml: about $4.00.\n";
+    let last = "2 of these submissions are made only because of defaults in reconcile.yaml: about \
+                $4.00.\n";
     assert!(text.ends_with(last), "{text}");
     let plan = project.plan();
     assert_eq!(plan["from_defaults"]["submissions"], 2);

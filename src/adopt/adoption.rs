@@ -76,7 +76,7 @@ pub fn adoption(
 ) -> Result<Adoption, Refusal> {
     refuse_unsettled(recorded, manifest)?;
     refuse_own(recorded, manifest, found)?;
-    refuse_taken(recorded, found)?;
+    refuse_taken(recorded, manifest, found)?;
     refuse_live(recorded, manifest)?;
     refuse_awaited(waiting, found)?;
     if let Seen::Missing = found.seen {
@@ -146,9 +146,11 @@ fn same(one: &Option<String>, other: &Option<String>) -> bool {
     one.is_some() && one == other
 }
 
-/// No two attempts have one session, or one video.
-fn refuse_taken(recorded: &Recorded, found: &Found) -> Result<(), Refusal> {
-    for attempt in recorded.attempts.values().flatten() {
+/// No two attempts have one session, or one video. One of this very content is told of as live.
+fn refuse_taken(recorded: &Recorded, manifest: &Manifest, found: &Found) -> Result<(), Refusal> {
+    let own = |a: &&Attempt| a.hash == manifest.hash && a.phase.is_live();
+    let attempts = recorded.attempts.values().flatten();
+    for attempt in attempts.filter(|a| !own(a)) {
         let what = match (&found.session_id, &found.video_id) {
             (Some(id), _) if same(&attempt.session_id, &found.session_id) => {
                 format!("session {id}")

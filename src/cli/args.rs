@@ -87,7 +87,7 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Reconcile at start, on every change and now and then, until told to stop
     Watch(WatchArgs),
-    /// Show every video: phase, age, session, video, page link
+    /// Show every video: phase, age, session, video, page link; with --cost what was spent
     Status(StatusArgs),
     /// Ask HeyGen how the videos are and record it; never submits, and leaves what is unknown to apply
     Refresh(RefreshArgs),

@@ -35,6 +35,7 @@ pub(super) fn run(context: &Context, _args: &InitArgs) -> Result<Exit, CliError>
          reconcile apply --sandbox --wait --download  rehearse it, free and offline\n  \
          export HEYGEN_API_KEY=…                      from https://app.heygen.com/settings\n  \
          reconcile catalog avatars                    ids for `avatar_id`\n  \
+         reconcile validate --online                  whether the ids exist\n  \
          reconcile apply --wait --download            make the video, for money",
     );
     Ok(Exit::Done)

@@ -197,11 +197,11 @@ fn write_of_defaults(out: &mut dyn Write, plan: &Plan, view: PlanView) -> io::Re
     let (submissions, usd) = plan.of_defaults();
     let what = match submissions {
         0 => return Ok(()),
-        1 => "1 of these submissions changes".to_owned(),
-        n => format!("{n} of these submissions change"),
+        1 => "1 of these submissions is".to_owned(),
+        n => format!("{n} of these submissions are"),
     };
     let text = format!(
-        "{what} nothing but what manifests leave to defaults in reconcile.yaml: about {}.",
+        "{what} made only because of defaults in reconcile.yaml: about {}.",
         dollars(usd)
     );
     writeln!(out, "{}", view.paint.attention(text))

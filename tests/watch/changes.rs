@@ -172,7 +172,7 @@ fn defaults_count_from_the_next_reload_and_their_files_at_once() {
     assert!(
         watcher
             .stdout()
-            .contains("2 of these submissions change nothing but what manifests leave to defaults")
+            .contains("2 of these submissions are made only because of defaults")
     );
 }
 

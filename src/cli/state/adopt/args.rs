@@ -5,6 +5,9 @@ use clap::Args;
 use crate::cli::state::args::ChangeArgs;
 
 #[derive(Debug, Args)]
+#[command(override_usage = "reconcile state adopt NAME --session ID\n       \
+                            reconcile state adopt NAME --video ID\n       \
+                            reconcile state adopt --from FILE")]
 pub(in crate::cli) struct AdoptArgs {
     /// The manifest whose video it is: its name or path
     #[arg(

@@ -68,10 +68,10 @@ pub(super) fn refused(manifest: &Manifest, refusal: &Refusal) -> CliError {
             "if it is that answer: `reconcile state settle {other} --adopt SESSION`; if not, settle \
              that attempt first"
         ),
-        Refusal::Taken { owner, .. } => format!(
-            "`reconcile state show {owner}` shows it; a manifest with the same content as that of \
-             {owner} reuses it at no cost"
-        ),
+        Refusal::Taken { .. } => {
+            "a session is one content's: whatever manifest has that content again reuses it at no cost"
+                .to_owned()
+        }
         Refusal::Already => format!("nothing is left to do for {name}"),
         Refusal::Live { shown: true, .. } => format!(
             "nothing is left to do for {name}; to show the other video instead, raise `revision` in \
@@ -79,7 +79,7 @@ pub(super) fn refused(manifest: &Manifest, refusal: &Refusal) -> CliError {
             manifest.path
         ),
         Refusal::Live { .. } => format!(
-            "apply reuses it for {name} at no cost; to show the other video instead, raise \
+            "run `reconcile apply`: it takes it for {name} again at no cost; to show the other video instead, raise \
              `revision` in {} and adopt it then",
             manifest.path
         ),
