@@ -89,7 +89,10 @@ fn overrules(old: &Attempt, new: &Attempt) -> bool {
     use AdoptedBy::{Event, Person, Prompt};
     match (old.adopted_by, new.adopted_by) {
         (Some(Prompt), Some(Event)) => true,
-        (old, new) => old == Some(Person) && new == old,
+        (Some(Person), Some(Person)) => {
+            new.phase == Phase::Submitted && old.session_id != new.session_id
+        }
+        _ => false,
     }
 }
 

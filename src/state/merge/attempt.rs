@@ -8,6 +8,7 @@ use crate::state::{AdoptedBy, Attempt, Phase};
 pub(super) fn further(ours: &Attempt, theirs: &Attempt) -> Result<Attempt, Conflict> {
     let (mut more, less) = match (overrules(ours, theirs), overrules(theirs, ours)) {
         (true, _) => return Ok(ours.clone()),
+        _ if decided_anew(ours, theirs) => return Ok(ours.clone()),
         (_, true) => return Ok(theirs.clone()),
         _ if weight(theirs) > weight(ours) => (theirs.clone(), ours),
         _ => (ours.clone(), theirs),
@@ -27,14 +28,24 @@ pub(super) fn further(ours: &Attempt, theirs: &Attempt) -> Result<Attempt, Confl
 }
 
 fn one_session(ours: &Attempt, theirs: &Attempt) -> Result<(), Conflict> {
-    match (&ours.session_id, &theirs.session_id) {
-        (Some(one), Some(other)) if one != other => Err(Conflict::Session {
+    let sessions = (&ours.session_id, &theirs.session_id);
+    let videos = (&ours.video_id, &theirs.video_id);
+    let apart = match sessions {
+        (Some(one), Some(other)) => one != other,
+        // A video whose session nobody told: by itself it says nothing of a session.
+        (Some(_), None) => videos.1.is_some() && videos.0 != videos.1,
+        (None, Some(_)) => videos.0.is_some() && videos.0 != videos.1,
+        (None, None) => matches!(videos, (Some(one), Some(other)) if one != other),
+    };
+    let named = |a: &Attempt| a.session_id.clone().or(a.video_id.clone());
+    match apart {
+        false => Ok(()),
+        true => Err(Conflict::Session {
             hash: ours.hash.short(),
             number: ours.number,
-            ours: one.clone(),
-            theirs: other.clone(),
+            ours: named(ours).unwrap_or_default(),
+            theirs: named(theirs).unwrap_or_default(),
         }),
-        _ => Ok(()),
     }
 }
 
@@ -58,6 +69,12 @@ fn overrules(one: &Attempt, other: &Attempt) -> bool {
     one.session_id != other.session_id
         && one.adopted_by == Some(AdoptedBy::Event)
         && other.adopted_by == Some(AdoptedBy::Prompt)
+}
+
+/// A person decided, and put it right: what is decided here stays.
+fn decided_anew(ours: &Attempt, theirs: &Attempt) -> bool {
+    let person = |a: &Attempt| a.adopted_by == Some(AdoptedBy::Person) && a.session_id.is_some();
+    person(ours) && person(theirs) && ours.session_id != theirs.session_id
 }
 
 /// Of two reports on one session: HeyGen answered with it, or else an event tells, a person, a prompt.
@@ -162,6 +179,31 @@ pub(super) mod tests {
         assert_eq!((merged.phase, merged.adopted_by), (Phase::Rendering, None));
         assert!(further(&merged, &by_event).is_err());
         assert_eq!(further(&by_prompt, &by_event).unwrap(), by_event);
+    }
+
+    #[test]
+    fn a_video_without_a_session_is_not_given_to_one() {
+        let (hash, name) = (VideoHash::of_canonical("{}"), Name::parse("a").unwrap());
+        let intent = Attempt::intent(hash, 1, name, Timestamp::UNIX_EPOCH);
+        let paid = Attempt {
+            phase: Phase::Submitted,
+            session_id: Some("s".to_owned()),
+            ..intent.clone()
+        };
+        let by_hand = |video: &str, session: Option<&str>| Attempt {
+            phase: Phase::Completed,
+            session_id: session.map(str::to_owned),
+            video_id: Some(video.to_owned()),
+            adopted_by: Some(AdoptedBy::Person),
+            ..intent.clone()
+        };
+        assert!(further(&paid, &by_hand("v", None)).is_err());
+        assert!(further(&by_hand("v", None), &paid).is_err());
+        assert!(further(&by_hand("v", None), &by_hand("w", None)).is_err());
+        let known = by_hand("v", Some("s"));
+        assert_eq!(further(&known, &by_hand("v", None)).unwrap(), known);
+        let right = by_hand("w", Some("t"));
+        assert_eq!(further(&right, &known).unwrap(), right);
     }
 
     proptest! {
