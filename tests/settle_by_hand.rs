@@ -23,14 +23,18 @@ fn both(heygen: &Heygen) -> (String, String) {
     (id(false), id(true))
 }
 
+/// Takes long enough that no event tells whose a session is.
+fn slow() -> Heygen {
+    Heygen::start(Config {
+        render_time: Duration::from_secs(4),
+        max_jobs: 100,
+        ..Config::default()
+    })
+}
+
 /// An attempt that stays undecided between a session of ours and somebody else's.
 fn undecided() -> (Heygen, Project) {
-    // Takes long enough that no event tells whose it is.
-    let config = Config {
-        render_time: Duration::from_secs(4),
-        ..Config::default()
-    };
-    let heygen = Heygen::start(config);
+    let heygen = slow();
     let project = Project::new(Some(&heygen));
     project.wishes(1);
     heygen.faults(json!([{"kind": "drop_after"}, {"kind": "foreign_session"}]));
@@ -100,7 +104,7 @@ fn a_wrong_decision_is_refused_and_changes_nothing() {
     for (arguments, says) in [
         (&["--adopt", &other][..], "is that of other"),
         (&["--adopt", "sess_nobody"], "has no session"),
-        (&["--adopt", foreign], "prompt is another"),
+        (&["--adopt", foreign], "PROMPT IS ANOTHER"),
         (&["--adopt", "a b"], "no id of a session"),
         (&["--adopt", "x", "--not-sent"], "cannot be used with"),
     ] {
@@ -210,4 +214,49 @@ fn a_limit_of_no_submission_settles_and_sends_nothing() {
     );
     project.expect(0, &["apply", "--auto-approve"]);
     assert_eq!((posts(&heygen), heygen.sessions().len()), (2, 1));
+}
+
+/// However many have the prompt, the likeliest stands first, and nobody believes to see all of them.
+#[test]
+fn of_many_sessions_the_nearest_are_shown_and_the_others_counted() {
+    let (heygen, project) = undecided();
+    let (ours, _) = both(&heygen);
+    for _ in 0..25 {
+        let body = json!({"prompt": "Show the number 0."});
+        heygen.send("POST", "/v3/video-agents", Some("k"), Some(body));
+    }
+    let shown = project.expect(0, &["state", "settle", "video-00"]).stdout;
+    assert!(shown.contains(&ours), "{shown}");
+    assert!(shown.contains("more, made less near to it"), "{shown}");
+    assert!(shown.contains("At most one of the 27 sessions"), "{shown}");
+}
+
+/// It has the prompt, and can't be it: it was there before.
+#[test]
+fn a_session_of_another_time_is_not_adopted_without_a_question() {
+    let heygen = slow();
+    let project = Project::new(Some(&heygen));
+    project.write("videos/a.yaml", "prompt: Hidden.\nincognito_mode: true\n");
+    let body = json!({"prompt": "Hidden."});
+    let (_, made) = heygen.send("POST", "/v3/video-agents", Some("k"), Some(body));
+    let before = made["data"]["session_id"].as_str().unwrap();
+    project.wish("first", "So that the state vouches for the past.");
+    project.expect(0, &["apply", "first", "--auto-approve", "--new-state"]);
+    heygen.faults(json!([{"kind": "drop_after"}]));
+    project.expect(1, &["apply", "a", "--auto-approve", "--new-state"]);
+    let settle = ["state", "settle", "a", "--adopt", before, "--auto-approve"];
+    let ran = project.expect(1, &settle);
+    assert!(ran.stderr.contains("AT ANOTHER TIME"), "{ran:#?}");
+    assert_eq!(project.status()[0]["phase"], "unknown");
+}
+
+/// As many dollars as are allowed are allowed.
+#[test]
+fn a_plan_that_costs_the_limit_is_within_it() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("limits: {max_cost_usd: 23.976}\n");
+    project.wishes(12);
+    project.expect(0, &["apply", "--auto-approve"]);
+    assert_eq!(posts(&heygen), 12);
 }

@@ -12,6 +12,8 @@ pub struct Choice<'a> {
     pub attempt: &'a Attempt,
     /// The one made nearest to the attempt first.
     pub possible: &'a [Possible],
+    /// So many more were made less near to it.
+    pub more: usize,
     /// HeyGen does not list its kind.
     pub incognito: bool,
     /// Dollars a new submission would cost, about.
@@ -53,6 +55,7 @@ pub fn choice_json(choice: &Choice<'_>) -> Value {
         "intent_at": sent(attempt),
         "failure": attempt.failure,
         "candidates": possible.collect::<Vec<_>>(),
+        "more_candidates": choice.more,
     })
 }
 
@@ -103,7 +106,11 @@ fn sessions(choice: &Choice<'_>, paint: Paint) -> String {
     ];
     // Writing to memory does not fail.
     let _ = write_table(&mut table, paint, head, &rows);
-    String::from_utf8_lossy(&table).into_owned()
+    let mut text = String::from_utf8_lossy(&table).into_owned();
+    if choice.more > 0 {
+        text.push_str(&format!("and {} more, made less near to it\n", choice.more));
+    }
+    text
 }
 
 fn row(choice: &Choice<'_>, possible: &Possible) -> [String; 6] {
@@ -138,7 +145,7 @@ fn ways(choice: &Choice<'_>) -> String {
             "{}{}    This one is. It is checked at HeyGen first and costs nothing. If it turns out \
              to be another,\n    the same command with the other session puts it right, at any time.\n\
              {none} about {price}: a second time, if one of these is ours.\n",
-            which(some.len()),
+            which(some.len() + choice.more),
             adoptions(&command, some)
         ),
     }

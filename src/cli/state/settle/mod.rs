@@ -1,5 +1,6 @@
 //! `reconcile state settle`: shows what an attempt could have come to, or takes a person's word for it.
 
+mod fits;
 mod preview;
 
 use std::io::Write;
@@ -16,8 +17,8 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::heygen::{ReadError, Session};
 use crate::output::escape;
-use crate::settle::prompt_key;
 use crate::state::{AdoptedBy, Attempt, Entry, Ledger, Phase, Recorded, is_usable_id};
+use fits::Fits;
 
 const COMMAND: &str = "state settle";
 
@@ -109,14 +110,9 @@ fn adopt(
 ) -> Result<Option<Attempt>, CliError> {
     refuse_known(ledger, session_id)?;
     let session = read(context, change, ledger, session_id)?;
-    let same = same_prompt(ledger, &attempt, &session)?;
-    let prompt = match same {
-        Some(true) => "it has the prompt of this attempt",
-        Some(false) => "ITS PROMPT IS ANOTHER than that of this attempt",
-        None => "its prompt can't be read yet",
-    };
+    let fits = Fits::of(ledger, &attempt, &session)?;
     context.say(&format!(
-        "{}: session {} ({}) will count as attempt {}{}; {prompt}. This costs nothing.",
+        "{}: session {} ({}) will count as attempt {}{}; {}. This costs nothing.",
         attempt.name,
         escape(session_id),
         escape(&session.status),
@@ -126,13 +122,14 @@ fn adopt(
             .as_ref()
             .map_or_else(String::new, |before| {
                 format!(" in place of {}", escape(before))
-            })
+            }),
+        fits.in_words()
     ));
-    if change.auto_approve && same == Some(false) {
-        return Err(
-            CliError::new("the session's prompt is another; nothing was done")
-                .hint("check the id; to take it all the same, answer the question on a terminal"),
-        );
+    if change.auto_approve && fits.is_doubtful() {
+        return Err(CliError::new(
+            "this session is most probably not the attempt's; nothing was done",
+        )
+        .hint("check the id; to take it all the same, answer the question on a terminal"));
     }
     if !is_approved(context, change, COMMAND)? {
         return Ok(None);
@@ -185,19 +182,6 @@ fn not_readable(session_id: &str, error: ReadError) -> CliError {
         )),
         false => error.into(),
     }
-}
-
-fn same_prompt(
-    ledger: &Ledger,
-    attempt: &Attempt,
-    session: &Session,
-) -> Result<Option<bool>, CliError> {
-    let Some(spec) = ledger.spec(&attempt.hash)? else {
-        return Ok(None);
-    };
-    let wanted = prompt_key(spec.prompt.as_str());
-    let mut texts = session.user_texts().map(prompt_key).peekable();
-    Ok(texts.peek().is_some().then(|| texts.any(|t| t == wanted)))
 }
 
 fn say(context: &Context, attempt: &Attempt) -> Result<Exit, CliError> {

@@ -35,10 +35,11 @@ pub(super) fn run(context: &Context, args: &SettleArgs) -> Result<Exit, CliError
         .hint("look at https://app.heygen.com, and decide with --adopt SESSION or --not-sent"));
     };
     let question = Question::new(&attempt, &spec, &recorded);
-    let possible = ask(context, args, &settings, &dir, &recorded, &question)?;
+    let (possible, more) = ask(context, args, &settings, &dir, &recorded, &question)?;
     let choice = Choice {
         attempt: &attempt,
         possible: &possible,
+        more,
         incognito: spec.incognito_mode,
         estimate_usd: pricing(&settings).estimate_usd(1),
     };
@@ -57,7 +58,7 @@ fn ask(
     dir: &std::path::Path,
     recorded: &Recorded,
     question: &Question,
-) -> Result<Vec<Possible>, CliError> {
+) -> Result<(Vec<Possible>, usize), CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -65,14 +66,15 @@ fn ask(
     runtime.block_on(async {
         let api = connect_reading(context, settings, dir, args.change.sandbox).await?;
         check_whose(&api, recorded).await?;
-        let found = candidates(&api.reader, question, &recorded.sessions()).await?;
+        let mut found = candidates(&api.reader, question, &recorded.sessions()).await?;
+        let sent = question.intent.as_second();
+        found.sort_by_key(|c| c.created_at.abs_diff(sent));
+        let more = found.len().saturating_sub(MOST);
         let mut possible = Vec::new();
         for candidate in found.into_iter().take(MOST) {
             possible.extend(look_at(&api.reader, candidate, question).await?);
         }
-        let sent = question.intent.as_second();
-        possible.sort_by_key(|p| p.made.as_second().abs_diff(sent));
-        Ok(possible)
+        Ok((possible, more))
     })
 }
 
