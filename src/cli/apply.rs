@@ -210,8 +210,8 @@ impl<'a> Apply<'a> {
         if !ready.only_settled.is_empty() {
             let n = count(ready.only_settled.len(), "attempt is", "attempts are");
             self.context.say(&format!(
-                "{n} settled and not sent again in this run: the limit is {}",
-                budget.submissions
+                "{n} settled and not sent again in this run: that could exceed its limits \
+                 (limits.max_submissions or --max-submissions, limits.max_cost_usd)"
             ));
         }
         Ok(())

@@ -242,7 +242,7 @@ impl Plan {
     #[must_use]
     pub fn certain_usd(&self) -> f64 {
         let certain = self.actions.iter().filter(|a| a.kind.submits());
-        certain.filter_map(|a| a.estimate_usd).sum()
+        rounded_usd(certain.filter_map(|a| a.estimate_usd).sum())
     }
 
     /// Turns the submissions of these hashes into reuses of the sessions that were found for them.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::action::{Action, Kind, Plan};
+use crate::spend::rounded_usd;
 use crate::video::VideoHash;
 
 /// The limits of one run.
@@ -43,7 +44,7 @@ impl Budget {
         settled
             .filter(|action| {
                 submissions += 1;
-                usd += action.estimate_usd.unwrap_or_default();
+                usd = rounded_usd(usd + action.estimate_usd.unwrap_or_default());
                 submissions > self.submissions || self.cost_usd.is_some_and(|most| usd > most)
             })
             .map(|action| action.hash)
