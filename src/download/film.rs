@@ -114,12 +114,13 @@ impl Work<'_> {
     fn record(&self, film: Stored, taken: Option<&FileRecord>) -> FileRecord {
         let job = self.job;
         let known = taken.or(job.own.as_ref());
-        let known = known.filter(|known| known.attempt == job.attempt.key());
+        let known = known.filter(|known| known.is_of(&job.attempt));
         let beside = |kind| known.and_then(|known| known.sidecar(kind).copied());
         let same = known.filter(|known| known.film.sha256 == film.sha256);
         FileRecord {
             name: job.name.clone(),
             attempt: job.attempt.key(),
+            video_id: job.attempt.video_id.clone().unwrap_or_default(),
             folder: self.tools.shown.clone(),
             film,
             subtitles: beside(Kind::Subtitles),
@@ -136,7 +137,7 @@ impl Work<'_> {
     ) -> Result<(Stored, How, Option<&FileRecord>), DownloadError> {
         let name = self.place.file(Kind::Film);
         let own = self.job.own.as_ref();
-        if let Some(own) = own.filter(|own| own.attempt == self.job.attempt.key())
+        if let Some(own) = own.filter(|own| own.is_of(&self.job.attempt))
             && let Some(stored) = seen(&self.folder, &name, &own.film)?
         {
             return Ok((stored, How::Present, None));
@@ -242,7 +243,7 @@ impl Work<'_> {
             .job
             .own
             .as_ref()
-            .filter(|own| own.attempt != file.attempt);
+            .filter(|own| (own.attempt, &own.video_id) != (file.attempt, &file.video_id));
         let outdated = had.is_some_and(|own| own.sidecar(kind).is_some());
         if !outdated && !self.job.extras.contains(&kind) {
             return Ok(Sidecar::Is(known));

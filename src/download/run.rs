@@ -125,7 +125,7 @@ pub async fn run(
     run.all(first).await?;
     for job in &mut others {
         let made = run.made.iter();
-        let same = made.filter(|file| file.attempt == job.attempt.key());
+        let same = made.filter(|file| file.is_of(&job.attempt));
         job.others.extend(same.map(|file| Other {
             file: file.clone(),
             is_left: false,

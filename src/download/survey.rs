@@ -94,7 +94,7 @@ pub fn survey<'a>(
 
 fn others(recorded: &Recorded, name: &Name, attempt: &Attempt) -> Vec<Other> {
     let files = recorded.files.values();
-    let same = files.filter(|file| file.attempt == attempt.key() && file.name != *name);
+    let same = files.filter(|file| file.is_of(attempt) && file.name != *name);
     let other = |file: &FileRecord| Other {
         file: file.clone(),
         is_left: !recorded.records.contains_key(&file.name),

@@ -70,6 +70,8 @@ pub struct FileRecord {
     pub name: Name,
     /// The attempt whose video it is.
     pub attempt: AttemptKey,
+    /// Which video that was: an attempt may turn out to have made another.
+    pub video_id: String,
     /// The downloads folder, as the settings or the environment named it.
     pub folder: String,
     pub film: Stored,
@@ -80,6 +82,14 @@ pub struct FileRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnail: Option<Stored>,
     pub downloaded_at: Timestamp,
+}
+
+impl FileRecord {
+    /// Whether it is the film of this attempt, as far as is known of it now.
+    #[must_use]
+    pub fn is_of(&self, attempt: &Attempt) -> bool {
+        self.attempt == attempt.key() && attempt.video_id.as_ref() == Some(&self.video_id)
+    }
 }
 
 /// A file as it was when it was whole.

@@ -137,6 +137,7 @@ mod tests {
                     hash: VideoHash::of_canonical("{}"),
                     number: 1,
                 },
+                video_id: "v".to_owned(),
                 folder: "downloads".into(),
                 film: Stored {
                     sha256,

@@ -91,6 +91,7 @@ pub fn file(n: u32) -> FileRecord {
             hash: hash(n),
             number: 1,
         },
+        video_id: "v".to_owned(),
         folder: "downloads".into(),
         film: stored,
         subtitles: n.is_multiple_of(2).then_some(stored),
