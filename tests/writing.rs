@@ -361,7 +361,7 @@ fn no_secret_of_the_project_is_told_as_a_prompt() {
     for (given, code) in [
         ("../.env", "prompt_file"),
         ("innocent.md", "prompt_file"),
-        ("../kept/webhook-secret", "file_of_state"),
+        ("../kept/webhook-secret", "file_private"),
     ] {
         project.write("videos/a.yaml", format!("prompt_file: {given}\n"));
         assert_eq!(places(&project), [format!("videos/a.yaml:1 {code}")]);
@@ -405,4 +405,43 @@ fn a_prompt_file_is_a_regular_file_inside_the_project_and_no_manifest() {
             "videos/text.yml:1 wrong_type"
         ]
     );
+}
+
+/// Errors quote the line they are about, and what CI prints is read by everybody.
+#[test]
+fn no_secret_is_quoted_from_a_manifest_that_is_a_link() {
+    let project = Project::new(None);
+    project.write(".env", "HEYGEN_API_KEY=hunter2\n");
+    project.write(".reconcile/webhook-secret", "whsec_hunter2\n");
+    symlink("../.env", project.path("videos/x.yaml")).unwrap();
+    symlink(
+        "../.reconcile/webhook-secret",
+        project.path("videos/y.yaml"),
+    )
+    .unwrap();
+    let ran = project.expect(1, &["validate"]);
+    assert_eq!(ran.stderr.matches("link_private").count(), 2, "{ran:#?}");
+    assert!(!format!("{ran:?}").contains("hunter2"), "{ran:#?}");
+}
+
+/// The environment may put state and key anywhere, also into the project.
+#[test]
+fn what_the_environment_names_as_secret_is_no_prompt() {
+    let project = Project::new(None);
+    project.write("var/webhook-secret", "whsec_hunter2\n");
+    project.write("secrets/heygen.key", "hunter2\n");
+    project.write("videos/a.yaml", "prompt_file: ../var/webhook-secret\n");
+    project.write("videos/b.yaml", "prompt_file: ../secrets/heygen.key\n");
+    for command in ["plan", "validate"] {
+        let ran = project
+            .command(&[command])
+            .env("RECONCILE_STATE", "var")
+            .env("HEYGEN_API_KEY_FILE", project.path("secrets/heygen.key"))
+            .output()
+            .unwrap();
+        let ran = support::Ran::from(ran);
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        assert_eq!(ran.stderr.matches("file_private").count(), 2, "{ran:#?}");
+        assert!(!format!("{ran:?}").contains("hunter2"), "{ran:#?}");
+    }
 }

@@ -147,7 +147,14 @@ impl Context {
         if let Some(downloads) = env::var("RECONCILE_DOWNLOADS") {
             settings.downloads = downloads;
         }
+        settings.private = Self::private();
         Ok(settings)
+    }
+
+    /// Where the environment says that secrets are: no manifest may show them.
+    pub(super) fn private() -> Vec<PathBuf> {
+        let named = ["RECONCILE_STATE", "HEYGEN_API_KEY_FILE"].map(env::var);
+        named.into_iter().flatten().map(PathBuf::from).collect()
     }
 
     /// Where the state is: a rehearsal has one of its own inside the project.

@@ -16,10 +16,11 @@ use crate::project::{self, Desired};
 
 pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<Exit, CliError> {
     context.check_root()?;
-    let settings = match project::load_settings(&context.root) {
+    let mut settings = match project::load_settings(&context.root) {
         Ok(settings) => settings,
         Err(problems) => return refuse_settings(context, problems),
     };
+    settings.private = Context::private();
     let mut desired = project::load(&context.root, &settings, None, env::system_now());
     let asked = match args.online {
         true => catalog::unknown_ids(context, &settings, &mut desired, args.sandbox),

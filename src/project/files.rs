@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
+use super::Settings;
 use super::index::Stat;
 use crate::apply::Bytes;
 use crate::manifest::{
@@ -50,8 +51,8 @@ pub(super) fn shown(root: &Path, path: &Path) -> Arc<str> {
 pub(super) struct ProjectFiles {
     /// Without links.
     pub(super) root: PathBuf,
-    /// Where the state is, with its secrets: no manifest may use a file of it.
-    pub(super) state: PathBuf,
+    /// Where the state is and where secrets are: no manifest may use a file of it.
+    private: Vec<PathBuf>,
 }
 
 impl LocalFiles for ProjectFiles {
@@ -113,8 +114,21 @@ impl ProjectFiles {
         Some(Stat::of(&metadata))
     }
 
-    fn is_of_state(&self, path: &Path) -> bool {
-        self.state != self.root && path.starts_with(&self.state)
+    pub(super) fn new(root: &Path, settings: &Settings) -> Self {
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let given = settings.private.iter().cloned();
+        let private = given.chain([PathBuf::from(&settings.state)]).map(|path| {
+            let path = root.join(path);
+            path.canonicalize().unwrap_or(path)
+        });
+        Self {
+            private: private.filter(|path| *path != root).collect(),
+            root,
+        }
+    }
+
+    pub(super) fn is_private(&self, path: &Path) -> bool {
+        self.private.iter().any(|private| path.starts_with(private))
     }
 
     /// Where the file is, and no more of it than `most` bytes.
@@ -151,9 +165,11 @@ impl ProjectFiles {
         };
         let path = self.root.join(&*named);
         match inside(&self.root, &path) {
-            Ok(Some(real)) if self.is_of_state(&real) => Err(problem(
-                "file_of_state",
-                format!("{given} is a file of the state, which is no part of a video"),
+            Ok(Some(real)) if self.is_private(&real) => Err(problem(
+                "file_private",
+                format!(
+                    "{given} is a file of the state or holds a secret: it is no part of a video"
+                ),
             )),
             Ok(Some(real)) => Ok(real),
             Ok(None) => Err(outside()),

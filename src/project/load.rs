@@ -29,7 +29,7 @@ pub fn load(root: &Path, settings: &Settings, index: Option<&Path>, now: SystemT
     let loader = Loader::new(root, settings);
     let (bytes, walked) = rayon::join(
         || index.and_then(index::read),
-        || walk(&loader.files.root, &settings.manifests),
+        || walk(&loader.files, &settings.manifests),
     );
     let context = loader.context();
     let cached = bytes
@@ -132,12 +132,7 @@ struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     fn new(root: &Path, settings: &'a Settings) -> Self {
-        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-        let state = root.join(&settings.state);
-        let files = ProjectFiles {
-            state: state.canonicalize().unwrap_or(state),
-            root,
-        };
+        let files = ProjectFiles::new(root, settings);
         let ready = settings.defaults.as_ref().map(|d| d.look_at_files(&files));
         let (defaults, problems) = ready.unwrap_or_default();
         Self {

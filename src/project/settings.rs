@@ -4,7 +4,7 @@
 //! the key, and no place outside the project.
 
 use std::io::Read;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::duration::parse_duration;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub watch: WatchSettings,
     /// What manifests say unless they say otherwise.
     pub defaults: Option<Defaults>,
+    /// Files and folders that no manifest may use, beside `state`: of the environment, not of the file.
+    pub private: Vec<PathBuf>,
 }
 
 /// How `watch` goes about it.
@@ -84,6 +86,7 @@ impl Default for Settings {
             default_duration: Duration::from_secs(60),
             watch: WatchSettings::default(),
             defaults: None,
+            private: Vec::new(),
         }
     }
 }

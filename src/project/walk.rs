@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::desired::Hidden;
-use super::files::inside;
+use super::files::{ProjectFiles, inside};
 use super::index::Stat;
 use crate::manifest::Problem;
 use crate::output::escape;
@@ -49,7 +49,8 @@ struct Folder {
 }
 
 /// Everything below `manifests` that is a manifest, and everything that might be and can't be read.
-pub(super) fn walk(project: &Path, manifests: &str) -> Walked {
+pub(super) fn walk(files: &ProjectFiles, manifests: &str) -> Walked {
+    let project = &*files.root;
     let path = manifests
         .trim_start_matches("./")
         .trim_end_matches('/')
@@ -57,9 +58,9 @@ pub(super) fn walk(project: &Path, manifests: &str) -> Walked {
     let real = project.join(&path);
     match inside(project, &real) {
         Ok(Some(real)) if real.is_dir() => {
-            let walker = Walker { project };
+            let walker = Walker { files, root: &real };
             let root = Folder {
-                real,
+                real: real.clone(),
                 path,
                 stem: String::new(),
                 depth: 0,
@@ -96,8 +97,9 @@ fn no_root(path: &str, code: &'static str, why: String) -> Walked {
 }
 
 struct Walker<'a> {
-    /// Without links.
-    project: &'a Path,
+    files: &'a ProjectFiles,
+    /// The manifests' folder, without links.
+    root: &'a Path,
 }
 
 impl Walker<'_> {
@@ -177,6 +179,7 @@ impl Walker<'_> {
             }
             Ok(Step::Outside { folder: true }) => refuse_outside(&at, walked),
             Ok(Step::Outside { .. }) if at.is_manifest => refuse_outside(&at, walked),
+            Ok(Step::Private) => refuse_private(&at, walked),
             Ok(Step::File(_) | Step::Other | Step::Outside { .. }) => {}
             Err(e) if at.is_manifest || e.kind() != io::ErrorKind::NotFound => {
                 walked.refuse(
@@ -188,6 +191,17 @@ impl Walker<'_> {
             }
             Err(_) => {}
         }
+    }
+
+    /// Hidden, or a file with secrets of ours. The manifests' folder itself may be hidden.
+    fn is_private(&self, real: &Path) -> bool {
+        let shown = real.strip_prefix(self.root);
+        let shown = shown.or_else(|_| real.strip_prefix(&self.files.root));
+        let hidden = |path: &Path| {
+            let mut parts = path.iter().map(|part| part.as_encoded_bytes());
+            parts.any(|part| part.starts_with(b"."))
+        };
+        self.files.is_private(real) || shown.is_ok_and(hidden)
     }
 
     fn resolve(&self, entry: &DirEntry, kind: FileType) -> io::Result<Step> {
@@ -203,10 +217,13 @@ impl Walker<'_> {
                 false => Ok(Step::Other),
             };
         }
-        let Some(real) = inside(self.project, &entry.path())? else {
+        let Some(real) = inside(&self.files.root, &entry.path())? else {
             let folder = entry.path().is_dir();
             return Ok(Step::Outside { folder });
         };
+        if self.is_private(&real) {
+            return Ok(Step::Private);
+        }
         let metadata = real.metadata()?;
         Ok(match () {
             () if metadata.is_dir() => Step::Folder { real, link: true },
@@ -218,15 +235,28 @@ impl Walker<'_> {
 
 /// What a directory entry leads to.
 enum Step {
-    Folder { real: PathBuf, link: bool },
+    Folder {
+        real: PathBuf,
+        link: bool,
+    },
     File(Metadata),
     Other,
-    Outside { folder: bool },
+    Outside {
+        folder: bool,
+    },
+    /// A link to what no manifest may show.
+    Private,
 }
 
 fn refuse_outside(at: &Entry, walked: &mut Walked) {
     let message = "this link leads out of the project directory".to_owned();
     walked.refuse(&at.path, &at.stem, "link_outside", message);
+}
+
+/// What is wrong with a manifest is shown with the line it stands in, to everybody.
+fn refuse_private(at: &Entry, walked: &mut Walked) {
+    let message = "this link leads to a hidden file or a file of the state, which may hold secrets";
+    walked.refuse(&at.path, &at.stem, "link_private", message.to_owned());
 }
 
 /// A directory entry's names.

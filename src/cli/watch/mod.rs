@@ -45,7 +45,14 @@ fn settings(context: &Context, args: &WatchArgs) -> Result<Settings, CliError> {
     if let Some(resync) = args.resync {
         settings.watch.resync = resync;
     }
+    settings.private.extend(secret_file(args));
     Ok(settings)
+}
+
+/// No manifest may show it.
+fn secret_file(args: &WatchArgs) -> Option<PathBuf> {
+    let file = args.webhook_secret_file.as_ref()?;
+    file.canonicalize().ok()
 }
 
 /// Whoever only shows plans is in nobody's way.

@@ -29,6 +29,7 @@ pub(super) struct Teller {
     sandbox: bool,
     dry_run: bool,
     resync: Option<Duration>,
+    secret_file: Option<PathBuf>,
     /// A rehearsal's stand-in lives as long as this.
     api: (Reading, Writer),
     listening: Listening,
@@ -48,6 +49,7 @@ impl Teller {
             sandbox: args.sandbox,
             dry_run: args.dry_run,
             resync: args.resync,
+            secret_file: super::secret_file(args),
             api,
             listening,
         }
@@ -83,6 +85,7 @@ impl Teller {
         if let Some(resync) = self.resync {
             settings.watch.resync = resync;
         }
+        settings.private.extend(self.secret_file.clone());
         match self.context.state_dir(&settings, self.sandbox)? == self.state_dir {
             true => Ok(settings),
             false => Err(CliError::new("another state needs another watch")
