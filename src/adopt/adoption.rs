@@ -34,6 +34,8 @@ pub struct Waiting {
     /// As [`prompt_key`] has it, where the state holds the text.
     pub prompt: Option<String>,
     pub candidates: Vec<String>,
+    /// Its session was not made before.
+    pub since: Timestamp,
 }
 
 /// Why not.
@@ -46,6 +48,9 @@ pub enum Refusal {
     Unsettled(Name),
     #[error("it may be the lost answer of {0}, whose attempt is not settled")]
     Awaited(Name),
+    /// Its video may be this one.
+    #[error("{0} has a session whose video is not known yet, and this video names no session")]
+    NotKnownYet(Name),
     #[error("{what} is that of {owner}, attempt {number}")]
     Taken {
         what: String,
@@ -77,6 +82,7 @@ pub fn adoption(
     refuse_unsettled(recorded, manifest)?;
     refuse_own(recorded, manifest, found)?;
     refuse_taken(recorded, manifest, found)?;
+    refuse_not_known_yet(recorded, found)?;
     refuse_live(recorded, manifest)?;
     refuse_awaited(waiting, found)?;
     if let Seen::Missing = found.seen {
@@ -167,6 +173,16 @@ fn refuse_taken(recorded: &Recorded, manifest: &Manifest, found: &Found) -> Resu
     Ok(())
 }
 
+/// A video that names no session is told apart from ours by the ids of ours.
+fn refuse_not_known_yet(recorded: &Recorded, found: &Found) -> Result<(), Refusal> {
+    let without = recorded.attempts_where(Phase::is_unfinished);
+    let without = without.into_iter().find(|a| a.video_id.is_none());
+    match without.filter(|_| found.session_id.is_none()) {
+        None => Ok(()),
+        Some(attempt) => Err(Refusal::NotKnownYet(attempt.name.clone())),
+    }
+}
+
 /// Another attempt of the hash would hide the one that was paid for.
 fn refuse_live(recorded: &Recorded, manifest: &Manifest) -> Result<(), Refusal> {
     let Some(live) = recorded.live_attempt(&manifest.hash) else {
@@ -190,8 +206,12 @@ fn refuse_awaited(waiting: &[Waiting], found: &Found) -> Result<(), Refusal> {
     let texts: Vec<_> = found.texts.iter().map(|t| prompt_key(t)).collect();
     let may_be = |w: &&Waiting| {
         let named = |id: &String| w.candidates.contains(id);
+        // What can't be compared yet may be it, unless it was there before.
+        let comparable = !texts.is_empty() && w.prompt.is_some();
+        let in_time = found.made.is_none_or(|made| made >= w.since);
         found.session_id.as_ref().is_some_and(named)
             || w.prompt.as_ref().is_some_and(|p| texts.contains(p))
+            || (!comparable && in_time)
     };
     match waiting.iter().find(may_be) {
         None => Ok(()),

@@ -1,5 +1,6 @@
 //! The table: for each name, the first row that fits.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::action::{Action, Field, Kind, Plan, Reason};
@@ -24,6 +25,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {
         moved: HashSet::new(),
         taken: HashMap::new(),
         deleted: HashMap::new(),
+        shown_videos: OnceCell::new(),
         plan: Plan::default(),
     };
     // Both maps are in the order of names, so they are walked side by side.
@@ -53,6 +55,8 @@ pub(super) struct Planner<'a> {
     /// Hashes whose video an earlier entry deletes.
     pub(super) deleted: HashMap<VideoHash, &'a Name>,
     pub(super) plan: Plan,
+    /// Videos that a wished name shows, once somebody has to know.
+    pub(super) shown_videos: OnceCell<HashSet<&'a str>>,
 }
 
 /// A wish on its way through the table.

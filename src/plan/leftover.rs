@@ -54,7 +54,7 @@ impl<'a> Planner<'a> {
         if record.protected {
             return keep("protected", "its label `prune: never` keeps the video");
         }
-        if self.is_shown_elsewhere(&record.hash) {
+        if self.is_shown_elsewhere(&record.hash) || self.has_shown_video(&record.hash) {
             return keep("shown_elsewhere", "another manifest shows the video");
         }
         if let Some(other) = self.deleted.get(&record.hash) {
@@ -69,6 +69,16 @@ impl<'a> Planner<'a> {
             }
             _ => keep("nothing_to_delete", "no finished video is known to delete"),
         }
+    }
+
+    /// Two attempts may have one video, where somebody adopted it by hand.
+    fn has_shown_video(&self, hash: &VideoHash) -> bool {
+        let video = |hash| self.recorded.current_attempt(hash)?.video_id.as_deref();
+        let shown = self.shown_videos.get_or_init(|| {
+            let wished = self.desired.wishes.values();
+            wished.filter_map(|w| video(&w.hash)).collect()
+        });
+        video(hash).is_some_and(|id| shown.contains(id))
     }
 
     fn is_shown_elsewhere(&self, hash: &VideoHash) -> bool {

@@ -7,6 +7,7 @@ mod tell;
 use std::path::PathBuf;
 
 use futures_util::stream::{self, StreamExt as _};
+use jiff::Timestamp;
 
 pub(in crate::cli) use self::args::AdoptArgs;
 use self::lines::{Line, lines};
@@ -23,8 +24,8 @@ use crate::cli::select;
 use crate::manifest::Manifest;
 use crate::output::count;
 use crate::project::{Desired, Rereader, Settings};
-use crate::settle::prompt_key;
-use crate::state::{Ledger, Phase, StateError};
+use crate::settle::{WALK_BACK, prompt_key};
+use crate::state::{Attempt, Ledger, Phase, StateError};
 
 /// Sessions read at the same time.
 const AT_ONCE: usize = 8;
@@ -187,6 +188,12 @@ fn judge<'a>(
     Ok(adoptions)
 }
 
+/// As far back as its session is looked for.
+fn since(attempt: &Attempt) -> Timestamp {
+    let intent = attempt.intent_at_heygen.unwrap_or(attempt.intent_at);
+    intent.saturating_sub(WALK_BACK).unwrap_or(Timestamp::MIN)
+}
+
 fn waiting(ledger: &Ledger) -> Result<Vec<Waiting>, StateError> {
     let unsettled = ledger.recorded().attempts_where(Phase::is_unsettled);
     let waiting = unsettled.into_iter().map(|attempt| {
@@ -195,6 +202,7 @@ fn waiting(ledger: &Ledger) -> Result<Vec<Waiting>, StateError> {
             name: attempt.name.clone(),
             prompt: spec.map(|spec| prompt_key(spec.prompt.as_str())),
             candidates: attempt.candidates.clone(),
+            since: since(attempt),
         })
     });
     waiting.collect()

@@ -68,6 +68,10 @@ pub(super) fn refused(manifest: &Manifest, refusal: &Refusal) -> CliError {
             "if it is that answer: `reconcile state settle {other} --adopt SESSION`; if not, settle \
              that attempt first"
         ),
+        Refusal::NotKnownYet(_) => {
+            "run `reconcile refresh` until its video is known, or name the session with --session"
+                .to_owned()
+        }
         Refusal::Taken { .. } => {
             "a session is one content's: whatever manifest has that content again reuses it at no cost"
                 .to_owned()
