@@ -331,7 +331,8 @@ impl<'a> Engine<'a> {
     /// Nothing new is sent from here on. The first reason stands.
     pub(super) fn halt(&mut self, end: End) {
         self.halt.get_or_insert(end);
-        self.halted.send_replace(true);
+        // A large upload is begun anew by nobody's edit: a loop is only told to look again.
+        self.halted.send_replace(self.limits.until != Until::Idle);
     }
 
     pub(super) fn stop_sending(&mut self, cause: Cause, text: String) {

@@ -1,6 +1,7 @@
 //! Films fetched beside the loop, which never waits for them: what is done is recorded by a turn, what
 //! failed is tried again after a later look.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -12,6 +13,7 @@ use crate::download::{self, Counts, Event, Sink, Target, Tools, survey};
 use crate::heygen::Reader;
 use crate::project::{Settings, load};
 use crate::state::{Entry, Ledger, ReadState as _, Recorded, StateError, open_reader};
+use crate::video::Name;
 
 /// After a failure nothing is fetched for so long, or for `watch.resync` if that is shorter.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
@@ -34,6 +36,8 @@ pub(super) struct Downloads {
     unrecorded: Vec<Entry>,
     /// The record has films that were not fetched.
     wanted: bool,
+    /// Names without a manifest, whose films nobody asks for.
+    pub(super) orphans: HashSet<Name>,
     not_before: Option<Instant>,
     /// When all films were last looked at.
     looked: Option<Instant>,
@@ -49,6 +53,7 @@ impl Downloads {
             stop: watch::Sender::new(0),
             unrecorded: Vec::new(),
             wanted: false,
+            orphans: HashSet::new(),
             not_before: None,
             looked: None,
         }
@@ -115,9 +120,10 @@ impl Turns {
     pub(super) fn look_for_downloads(&mut self, recorded: &Recorded) {
         let mut records = recorded.records.values();
         self.downloads.wanted = records.any(|record| {
-            let finished = recorded.finished(record).map(crate::state::Attempt::key);
-            let there = recorded.files.get(&record.name).map(|file| file.attempt);
-            finished.is_some() && finished != there
+            let there = recorded.files.get(&record.name);
+            let finished = recorded.finished(record);
+            let lacks = finished.is_some_and(|a| there.is_none_or(|file| !file.is_of(a)));
+            lacks && !self.downloads.orphans.contains(&record.name)
         });
     }
 

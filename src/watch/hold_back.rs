@@ -43,7 +43,8 @@ pub struct Left {
 }
 
 /// Takes out what must not be submitted now: what is young, and all beyond the first `allowed`
-/// submissions. What is to be settled is settled all the same, and not sent again.
+/// submissions. What is to be settled is settled all the same, and not sent again: if it proves never
+/// to have been sent, the next plan submits it.
 pub fn hold_back(
     plan: &mut Plan,
     manifests: &mut HashMap<Name, Box<Manifest>>,
@@ -55,15 +56,14 @@ pub fn hold_back(
     let posts = |a: &&Action| a.kind.submits() || a.kind == Kind::Settle;
     for action in plan.by_urgency().into_iter().filter(posts) {
         let is_young = young.contains(&action.name);
-        if !is_young && allowed > 0 {
+        let submits = action.kind.submits();
+        if submits && !is_young && allowed > 0 {
             allowed -= 1;
             continue;
         }
         held.insert(action.hash);
-        if action.kind.submits() {
-            left.young += usize::from(is_young);
-            left.over += usize::from(!is_young);
-        }
+        left.young += usize::from(submits && is_young);
+        left.over += usize::from(submits && !is_young);
     }
     // Of a held hash nothing is sent, whichever name would.
     manifests.retain(|_, manifest| !held.contains(&manifest.hash));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_settled_yet_is_settled_first_and_takes_its_share() {
+    fn what_is_not_settled_yet_takes_no_share_and_is_not_sent_again() {
         let mut recorded = Recorded::default();
         let hash = VideoHash::of_canonical("1");
         let attempt = Attempt::intent(hash, 1, name("a"), Timestamp::UNIX_EPOCH);
@@ -166,8 +166,8 @@ mod tests {
         let desired = desired(&[("a", "1", 0), ("b", "2", 0)]);
         let mut plan = planned(&desired, &recorded);
         let left = hold_back(&mut plan, &mut HashMap::new(), &BTreeSet::new(), 1);
-        assert_eq!(left, Left { over: 1, young: 0 });
-        assert_eq!(names(&plan), ["a"]);
+        assert_eq!(left, Left::default());
+        assert_eq!(names(&plan), ["a", "b"]);
         assert_eq!(plan.actions[0].kind, Kind::Settle);
     }
 }

@@ -25,7 +25,9 @@ impl Turns {
             return Ok(());
         };
         let now = Instant::now();
-        if self.memory.compare_after.is_some_and(|after| after > now) {
+        let waits = self.memory.compare_after.is_some_and(|after| after > now);
+        // Only what holds submissions back may put off the comparison that lets them go.
+        if waits && self.is_paused(Reason::Unproven) {
             return Ok(());
         }
         self.account(ledger).await?;

@@ -20,7 +20,7 @@ use crate::apply::{
     check_account, free_slots, locate_refused, outdated_notes, survey,
 };
 use crate::heygen::ReadError;
-use crate::plan::{self, Options, Plan, Pricing, Retry, Selection};
+use crate::plan::{self, Kind, Options, Plan, Pricing, Retry, Selection};
 use crate::project::{Desired, ProjectBytes, Settings};
 use crate::settle::{Delays, HeygenClock};
 use crate::state::{
@@ -221,6 +221,8 @@ impl Turns {
         plan::explain(&mut plan, &texts);
         locate_refused(&self.config.root, &mut plan);
         self.show(&plan, &desired);
+        let orphans = plan.actions.iter().filter(|a| a.kind == Kind::Orphan);
+        self.downloads.orphans = orphans.map(|a| a.name.clone()).collect();
         ledger.write(outdated_notes(&desired, ledger.recorded()))?;
         let young = young(&desired, quiet, (self.config.system_clock)());
         let wake = earliest(

@@ -274,3 +274,31 @@ fn a_plan_that_only_gets_shorter_is_shown_once() {
     });
     assert_eq!(watcher.plans(), 2, "{}", watcher.stdout());
 }
+
+/// As a checkout of another branch does it.
+#[test]
+fn a_folder_of_prompts_that_is_replaced_or_made_anew_is_watched() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.write("reconcile.yaml", NOTHING_ELSE);
+    project.write("texts/a.md", "One.");
+    project.write("videos/a.yaml", "prompt_file: ../texts/a.md\n");
+    let _watcher = Watcher::start(&project, &[]);
+    until("it is submitted", || heygen.sessions().len() == 1);
+    project.write("new/a.md", "Two.");
+    fs::rename(project.path("texts"), project.path("old")).unwrap();
+    fs::rename(project.path("new"), project.path("texts")).unwrap();
+    until("the text of the new folder is submitted", || {
+        heygen.sessions().len() == 2
+    });
+    project.write("texts/a.md", "Three.");
+    until("an edit in it is submitted", || {
+        heygen.sessions().len() == 3
+    });
+    fs::remove_dir_all(project.path("texts")).unwrap();
+    project.write("texts/a.md", "Four.");
+    until("what is made anew is submitted", || {
+        heygen.sessions().len() == 4
+    });
+    assert_eq!(prompts(&heygen), ["One.", "Two.", "Three.", "Four."]);
+}

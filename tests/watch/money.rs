@@ -148,3 +148,28 @@ fn killed_at_any_moment_it_loses_nothing_and_pays_once() {
     hashes.dedup();
     assert_eq!((hashes.len(), heygen.sessions().len()), (12, 12));
 }
+
+/// A broken moment must not let go what was held back.
+#[test]
+fn a_state_without_a_past_stays_held_back_when_a_manifest_breaks_and_is_mended() {
+    let heygen = Heygen::quick();
+    let project = Project::new(Some(&heygen));
+    project.set("watch: {quiet: 30ms}\n");
+    project.wish("a", "Paid for.");
+    project.expect(0, &["apply", "--auto-approve", "--wait"]);
+    std::fs::remove_dir_all(project.path(".reconcile")).unwrap();
+    let watcher = Watcher::start(&project, &[]);
+    watcher.says("can't vouch for what was submitted");
+    project.write("videos/a.yaml", "prompt: [\n");
+    until("it is broken", || {
+        watcher.metric("reconcile_manifest_problems") > 0.0
+    });
+    project.wish("a", "Paid for.");
+    until("it is mended", || {
+        watcher.metric("reconcile_manifest_problems") == 0.0
+    });
+    until("it is held back again", || {
+        watcher.metric("reconcile_paused{reason=\"unproven\"}") == 1.0
+    });
+    assert_eq!(heygen.count("POST", "/v3/video-agents"), 1);
+}

@@ -49,6 +49,8 @@ pub enum Mode {
 /// Tells when something may have changed. Ends with the value.
 pub struct Changes {
     places: Places,
+    /// Those outside the manifests that were there when it was armed.
+    folders: BTreeSet<PathBuf>,
     mode: Mode,
     watcher: Option<RecommendedWatcher>,
     heard: Arc<Heard>,
@@ -78,6 +80,7 @@ impl Changes {
     pub fn start(places: Places) -> Self {
         let mut changes = Self {
             places,
+            folders: BTreeSet::new(),
             mode: Mode::Events,
             watcher: None,
             heard: Arc::default(),
@@ -95,12 +98,11 @@ impl Changes {
 
     /// Other files are part of what is wished now.
     pub fn follow(&mut self, files: BTreeSet<PathBuf>) {
-        if self.places.files == files {
+        if self.places.files == files && parents(&self.places) == self.folders {
             return;
         }
-        let folders = parents(&self.places);
         self.places.files = files;
-        if parents(&self.places) != folders {
+        if parents(&self.places) != self.folders {
             return self.arm();
         }
         self.heard.listen_for(&self.places);
@@ -155,13 +157,14 @@ impl Changes {
         // The old one first: its watches count against the limit.
         self.watcher = None;
         self.heard.listen_for(&self.places);
+        self.folders = parents(&self.places);
         let now = Instant::now();
         let armed = match mount::remote(&self.places.manifests) {
             Some(kind) => Err(format!(
                 "{} is on a network mount ({kind}), where changes made by others are not told",
                 self.places.manifests.display()
             )),
-            None => watch(&self.places, &self.heard).map_err(|error| reason(&error)),
+            None => watch(&self.places, &self.folders, &self.heard).map_err(|e| reason(&e)),
         };
         match armed {
             Ok(watcher) => {
@@ -210,13 +213,16 @@ impl Heard {
     }
 }
 
-fn watch(places: &Places, heard: &Arc<Heard>) -> notify::Result<RecommendedWatcher> {
+fn watch(
+    places: &Places,
+    folders: &BTreeSet<PathBuf>,
+    heard: &Arc<Heard>,
+) -> notify::Result<RecommendedWatcher> {
     let root = places.manifests.canonicalize();
     let relevant = Relevant {
         manifests: root.as_deref().unwrap_or(&places.manifests).to_owned(),
         roots: roots(places, root.as_deref().ok()),
     };
-    let folders = parents(places);
     let heard = Arc::clone(heard);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         heard.note(match event {
@@ -234,7 +240,7 @@ fn watch(places: &Places, heard: &Arc<Heard>) -> notify::Result<RecommendedWatch
         });
     })?;
     for folder in folders {
-        match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+        match watcher.watch(folder, RecursiveMode::NonRecursive) {
             Err(error) if !is_gone(&error) => return Err(error),
             _ => {}
         }
@@ -254,14 +260,22 @@ fn roots(places: &Places, root: Option<&Path>) -> BTreeSet<PathBuf> {
     given.into_iter().flatten().map(Path::to_owned).collect()
 }
 
-/// The folders of files outside the manifests' folder, and the one in which that would appear.
+/// The folders of files outside the manifests' folder, and those in which they, and that folder, would
+/// appear.
 fn parents(places: &Places) -> BTreeSet<PathBuf> {
     let outside = |file: &&PathBuf| !file.starts_with(&places.manifests);
     let files = places.files.iter().filter(outside);
-    let files = files.filter_map(|file| file.parent());
-    let mut folders: BTreeSet<_> = files.map(Path::to_owned).collect();
-    let above = places.manifests.ancestors().skip(1);
-    folders.extend(above.into_iter().find(|p| p.is_dir()).map(Path::to_owned));
+    let of_files = files.filter_map(|file| file.parent());
+    let there = |path: &Path| {
+        let mut up = path.ancestors();
+        up.find(|p| p.is_dir()).map(Path::to_owned)
+    };
+    let mut folders = BTreeSet::new();
+    for folder in of_files {
+        folders.extend(there(folder));
+        folders.extend(folder.parent().and_then(there));
+    }
+    folders.extend(places.manifests.parent().and_then(there));
     folders
 }
 

@@ -39,7 +39,9 @@ impl Relevant {
             return Worth::default();
         }
         let structural = is_structural(event.kind);
-        let rearm = structural && event.paths.iter().any(|p| self.is_above(p));
+        let holds = |p: &PathBuf| files.iter().any(|file| file != p && file.starts_with(p));
+        let above = |p: &PathBuf| self.is_above(p) || holds(p);
+        let rearm = structural && event.paths.iter().any(above);
         let matters = |p: &PathBuf| files.contains(p) || self.is_inside(p, structural);
         let look = rearm || event.paths.iter().any(matters);
         Worth {

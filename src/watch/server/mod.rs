@@ -177,6 +177,7 @@ impl Server {
         let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let length = header(CONTENT_LENGTH.as_str()).and_then(|text| text.parse::<usize>().ok());
         if length.is_some_and(|length| length > MAX_BODY) {
+            drain(body).await;
             return Err(Refused::TooLarge);
         }
         let headers = Headers {
@@ -212,6 +213,13 @@ impl Server {
         self.counters.accepted();
         text(StatusCode::OK, "accepted\n")
     }
+}
+
+/// Who is still sending may miss the answer: a little more than what is allowed is let pass, unread.
+async fn drain(body: Incoming) {
+    let mut body = Limited::new(body, 4 * MAX_BODY);
+    let dropped = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(PATIENCE / 5, dropped).await;
 }
 
 async fn read(body: Incoming) -> Result<Bytes, Refused> {
