@@ -83,6 +83,10 @@ impl<'a> Apply<'a> {
     fn prepare(context: &'a Context, args: &'a ApplyArgs) -> Result<Self, CliError> {
         let settings = context.settings()?;
         let state_dir = context.state_dir(&settings, args.planning.sandbox)?;
+        if args.download {
+            let sandbox = args.planning.sandbox;
+            (context.downloads(&settings, &state_dir, sandbox)?).check()?;
+        }
         Ok(Self {
             context,
             args,

@@ -200,6 +200,11 @@ impl Context {
         Ok(Target {
             root: self.root.clone(),
             folder,
+            apart: vec![
+                ("project", self.root.clone()),
+                ("manifests' folder", self.root.join(&settings.manifests)),
+                ("state", state_dir.to_owned()),
+            ],
             anywhere: sandbox || env::var("RECONCILE_DOWNLOADS").is_some(),
         })
     }

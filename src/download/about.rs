@@ -60,7 +60,7 @@ pub(super) fn write(
     };
     let mut value = about(file, Some(attempt), &labels);
     value["format_version"] = json!(FORMAT_VERSION);
-    folder.write(&name, pretty(&value).as_bytes())
+    folder.write_ours(&name, pretty(&value).as_bytes(), is_about)
 }
 
 /// The labels a manifest had when it was last there.
@@ -95,7 +95,22 @@ pub(super) fn write_index(
         films.push(film);
     }
     let index = json!({"format_version": FORMAT_VERSION, "films": films});
-    root.write(INDEX, pretty(&index).as_bytes())
+    root.write_ours(INDEX, pretty(&index).as_bytes(), is_index)
+}
+
+/// Whether it tells of a film, of whichever name: files are taken along.
+pub(super) fn is_about(bytes: &[u8]) -> bool {
+    let keys = ["format_version", "name", "hash", "sha256"];
+    told(bytes).is_some_and(|told| keys.iter().all(|key| told[*key].is_string()))
+}
+
+fn is_index(bytes: &[u8]) -> bool {
+    told(bytes).is_some_and(|told| told["format_version"].is_string() && told["films"].is_array())
+}
+
+fn told(bytes: &[u8]) -> Option<Value> {
+    let told = serde_json::from_slice::<Value>(bytes).ok();
+    told.filter(Value::is_object)
 }
 
 fn pretty(value: &Value) -> String {

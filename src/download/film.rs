@@ -172,6 +172,7 @@ impl Work<'_> {
         let Some(stored) = seen(&folder, &there, &other.file.film)? else {
             return Ok(None);
         };
+        self.guard(Kind::Film, &stored)?;
         if other.is_left {
             folder.rename(&there, &self.folder, &name)?;
             self.take_sidecars(&other.file)?;
@@ -192,14 +193,48 @@ impl Work<'_> {
             let Some(stored) = file.sidecar(kind) else {
                 continue;
             };
-            if seen(&folder, &there, stored)?.is_some() {
+            if let Some(stored) = seen(&folder, &there, stored)? {
+                self.guard(kind, &stored)?;
                 folder.rename(&there, &self.folder, &self.place.file(kind))?;
             }
         }
         if folder.file(&place.about())?.is_some() {
+            self.guard_about()?;
             folder.rename(&place.about(), &self.folder, &self.place.about())?;
         }
         Ok(())
+    }
+
+    /// Whether what is in the place of a file was downloaded, whatever became of it since. In another
+    /// folder than the recorded one it has to be unchanged.
+    fn is_ours(&self, kind: Kind) -> Result<bool, DownloadError> {
+        let own = self.job.own.as_ref();
+        let Some((own, stored)) = own.and_then(|own| Some((own, own.sidecar(kind)?))) else {
+            return Ok(false);
+        };
+        let here = own.folder == self.tools.shown;
+        Ok(here || seen(&self.folder, &self.place.file(kind), stored)?.is_some())
+    }
+
+    /// A file that is not ours stays, unless it is what would come into its place.
+    fn guard(&self, kind: Kind, coming: &Stored) -> Result<(), DownloadError> {
+        let name = self.place.file(kind);
+        let free = self.folder.file(&name)?.is_none()
+            || self.is_ours(kind)?
+            || seen(&self.folder, &name, coming)?.is_some();
+        match free {
+            true => Ok(()),
+            false => Err(self.folder.not_ours(&name).into()),
+        }
+    }
+
+    fn guard_about(&self) -> Result<(), DownloadError> {
+        let name = self.place.about();
+        let there = self.folder.read(&name)?;
+        match there.is_none_or(|bytes| about::is_about(&bytes)) {
+            true => Ok(()),
+            false => Err(self.folder.not_ours(&name).into()),
+        }
     }
 
     fn copy(
@@ -228,7 +263,7 @@ impl Work<'_> {
                     false => error.into(),
                 });
         }
-        Ok(Some(part.place()?))
+        Ok(Some(part.place(self.is_ours(Kind::Film)?)?))
     }
 
     async fn sidecar(
@@ -270,6 +305,7 @@ impl Work<'_> {
             folder: &self.folder,
             name: &self.place.file(kind),
             kind,
+            is_ours: self.is_ours(kind)?,
             fetched: &self.tools.fetched,
         };
         fetch(&transfer, links).await

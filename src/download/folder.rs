@@ -27,6 +27,8 @@ pub struct Target {
     /// A person chose it, by the environment: it may lie anywhere. A pull request may not choose
     /// so, nor lead elsewhere by a link.
     pub anywhere: bool,
+    /// What must not lie in it, the folder itself among that: films would mix with it.
+    pub apart: Vec<(&'static str, PathBuf)>,
 }
 
 /// An open folder.
@@ -48,6 +50,13 @@ pub enum FolderError {
     Unusable,
     #[error("another reconcile downloads into {}", .0.display())]
     Busy(PathBuf),
+    #[error("{} is not a download of reconcile; move it away", .0.display())]
+    NotOurs(PathBuf),
+    #[error(
+        "films can't go into {}: the {what} lies there; name a folder of its own as `downloads`",
+        folder.display()
+    )]
+    InTheWay { folder: PathBuf, what: &'static str },
     #[error("cannot {action} {}", path.display())]
     Io {
         action: &'static str,
@@ -71,8 +80,19 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 }
 
 impl Target {
+    /// Refuses a folder that holds what is no film. Makes nothing.
+    pub fn check(&self) -> Result<(), FolderError> {
+        let folder = real(&self.root.join(&self.folder));
+        let within = |(_, path): &&(&'static str, PathBuf)| real(path).starts_with(&folder);
+        match self.apart.iter().find(within) {
+            Some((what, _)) => Err(FolderError::InTheWay { folder, what }),
+            None => Ok(()),
+        }
+    }
+
     /// Opens the folder, for this process alone as long as it is open, making it if need be.
     pub(super) fn open(&self) -> Result<Folder, FolderError> {
+        self.check()?;
         if self.folder.is_empty()
             || self.folder.len() > 1_000
             || self.folder.contains(char::is_control)
@@ -104,6 +124,21 @@ impl Target {
         }
         Ok(folder)
     }
+}
+
+/// A path without links, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let mut rest = Vec::new();
+    for above in path.ancestors() {
+        if let Ok(real) = above.canonicalize() {
+            return rest
+                .into_iter()
+                .rev()
+                .fold(real, |path, part| path.join(part));
+        }
+        rest.extend(above.components().next_back());
+    }
+    path.to_owned()
 }
 
 impl Folder {
@@ -231,6 +266,23 @@ impl Folder {
         let read = file.take(MAX_SMALL).read_to_end(&mut bytes);
         read.map_err(|source| failed("read", &self.path.join(name), source))?;
         Ok(Some(bytes))
+    }
+
+    /// As [`Folder::write`], unless what is there is a person's: `ours` knows our files.
+    pub(super) fn write_ours(
+        &self,
+        name: &str,
+        content: &[u8],
+        ours: fn(&[u8]) -> bool,
+    ) -> Result<(), FolderError> {
+        match self.read(name)?.is_none_or(|there| ours(&there)) {
+            true => self.write(name, content),
+            false => Err(self.not_ours(name)),
+        }
+    }
+
+    pub(super) fn not_ours(&self, name: &str) -> FolderError {
+        FolderError::NotOurs(self.path.join(name))
     }
 
     /// Puts a whole small file in place, unless it is there with this content.

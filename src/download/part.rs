@@ -142,8 +142,14 @@ impl<'a> Part<'a> {
         self.folder.write(&names::note(self.name), &json)
     }
 
-    /// It is whole: puts it in its place, durably.
-    pub(super) fn place(mut self) -> Result<Stored, FolderError> {
+    /// It is whole: puts it in its place, durably. Where nothing says that what is there is ours,
+    /// it has to be the same: a kill may have come before that was recorded.
+    pub(super) fn place(mut self, is_ours: bool) -> Result<Stored, FolderError> {
+        if !is_ours && self.would_replace_another()? {
+            let error = self.folder.not_ours(self.name);
+            self.discard();
+            return Err(error);
+        }
         let synced = tokio::task::block_in_place(|| self.file.sync_all());
         synced.map_err(self.failed("sync"))?;
         self.folder.remove(&names::note(self.name))?;
@@ -158,6 +164,16 @@ impl<'a> Part<'a> {
         // Nothing is left to be gone on with.
         self.note.synced = self.have;
         Ok(stored)
+    }
+
+    fn would_replace_another(&self) -> Result<bool, FolderError> {
+        let Some(mut there) = self.folder.file(self.name)? else {
+            return Ok(false);
+        };
+        let mut hasher = Sha256::new();
+        let read = tokio::task::block_in_place(|| hash_into(&mut hasher, &mut there));
+        read.map_err(self.folder.error("read", self.name))?;
+        Ok(sum(hasher) != self.sum())
     }
 
     /// Takes it away: it is of no use.

@@ -117,6 +117,8 @@ pub(super) struct Transfer<'a> {
     /// The file's name, once it is whole.
     pub(super) name: &'a str,
     pub(super) kind: Kind,
+    /// What is in its place was downloaded, for all that is known.
+    pub(super) is_ours: bool,
     /// Bytes that were fetched, of all files.
     pub(super) fetched: &'a AtomicU64,
 }
@@ -134,7 +136,7 @@ pub(super) async fn fetch(
     let mut tries = Tries::default();
     loop {
         let error = match transfer.go_on(&mut part, &link).await {
-            Ok(()) => return Ok(Some(part.place()?)),
+            Ok(()) => return Ok(Some(part.place(transfer.is_ours)?)),
             Err(error) => error,
         };
         if error.is_final() {
@@ -169,6 +171,7 @@ impl Transfer<'_> {
             part.begin(None, None)?;
             return Err(DownloadError::Changed);
         }
+        self.check_place(opened.length)?;
         self.check_room(opened.length, part.have())?;
         while let Some(bytes) = opened.chunk().await? {
             self.check_size(part.have() + bytes.len() as u64)?;
@@ -180,6 +183,22 @@ impl Transfer<'_> {
         match opened.length.is_none_or(|length| length == part.have()) {
             true if part.have() > 0 || self.kind != Kind::Film => Ok(()),
             _ => Err(DownloadError::WrongLength),
+        }
+    }
+
+    /// What is of another length is another file: a person's, and it stays.
+    fn check_place(&self, length: Option<u64>) -> Result<(), DownloadError> {
+        if self.is_ours {
+            return Ok(());
+        }
+        let Some(there) = self.folder.file(self.name)? else {
+            return Ok(());
+        };
+        let there = there.metadata();
+        let there = there.map_err(self.folder.error("examine", self.name))?;
+        match length.is_some_and(|length| length != there.len()) {
+            true => Err(self.folder.not_ours(self.name).into()),
+            false => Ok(()),
         }
     }
 

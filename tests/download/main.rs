@@ -9,6 +9,7 @@ mod chaos;
 mod disk;
 mod links;
 mod places;
+mod theirs;
 mod ways;
 
 use std::collections::BTreeMap;

@@ -16,7 +16,9 @@ use super::interrupt::watch_interrupts;
 use super::open::{open_ledger, try_open_ledger};
 use super::select;
 use crate::apply::check_account;
-use crate::download::{Counts, Event, OpenError, Sink, Survey, Target, Tools, Wished, survey};
+use crate::download::{
+    Counts, Event, FolderError, OpenError, Sink, Survey, Target, Tools, Wished, survey,
+};
 use crate::output::{DownloadReporter, Reporter};
 use crate::plan::Selection;
 use crate::project::{self, Desired, Settings};
@@ -27,6 +29,8 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Result<Exit, CliErr
     context.refuse_github()?;
     let settings = context.settings()?;
     let state_dir = context.state_dir(&settings, args.sandbox)?;
+    let target = context.downloads(&settings, &state_dir, args.sandbox)?;
+    target.check()?;
     let desired = load(context, &settings);
     context.show_problems(&desired.problems);
     let recorded = open_reader(&state_dir)?.load()?;
@@ -268,12 +272,18 @@ impl Sink for Along<'_> {
     }
 }
 
+impl From<FolderError> for CliError {
+    fn from(error: FolderError) -> Self {
+        Self::new("cannot use the downloads folder")
+            .because(error)
+            .hint("RECONCILE_DOWNLOADS names another one, anywhere")
+    }
+}
+
 impl From<OpenError> for CliError {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Folder(error) => Self::new("cannot use the downloads folder")
-                .because(error)
-                .hint("RECONCILE_DOWNLOADS names another one, anywhere"),
+            OpenError::Folder(error) => error.into(),
             OpenError::Connect(error) => error.into(),
         }
     }

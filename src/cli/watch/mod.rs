@@ -87,11 +87,14 @@ async fn serve(
 ) -> Result<Exit, CliError> {
     let stop = watch_interrupts()?;
     let reload = watch_hangups()?;
+    let downloads = context.downloads(&settings, &state_dir, args.sandbox)?;
+    if settings.watch.download {
+        downloads.check()?;
+    }
     let (api, writer) = match args.dry_run {
         true => connect_nowhere(&settings)?,
         false => connect(context, &settings, &state_dir, args.sandbox).await?,
     };
-    let downloads = context.downloads(&settings, &state_dir, args.sandbox)?;
     let setup = Setup {
         settings,
         read_at: env::system_now(),

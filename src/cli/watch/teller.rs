@@ -70,6 +70,9 @@ impl Teller {
         let downloads = self
             .context
             .downloads(&settings, &self.state_dir, self.sandbox)?;
+        if settings.watch.download {
+            downloads.check()?;
+        }
         Ok(Setup {
             settings,
             read_at,

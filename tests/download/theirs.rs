@@ -1,0 +1,107 @@
+//! What a person put into the downloads folder stays.
+
+use std::fs;
+
+use crate::support::Ran;
+use crate::{FILM, all_whole, file_requests, files, finished, heygen, json_file, of_type};
+
+fn write(project: &crate::support::Project, name: &str, text: &[u8]) {
+    fs::create_dir_all(project.path("downloads")).unwrap();
+    fs::write(project.path("downloads").join(name), text).unwrap();
+}
+
+#[test]
+fn a_persons_own_files_are_not_replaced() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["cut", "same", "told", "under", "fine"]);
+    let mut edited = FILM.to_vec();
+    edited[100] ^= 1;
+    let theirs: [(&str, &[u8]); 5] = [
+        ("cut.mp4", b"mine"),
+        ("same.mp4", &edited),
+        ("told.json", b"{\"name\": \"mine\"}"),
+        ("under.srt", b"mine"),
+        ("index.json", b"[]"),
+    ];
+    for (name, text) in theirs {
+        write(&project, name, text);
+    }
+    let ran = project.expect(1, &["download", "--subtitles", "--format", "json"]);
+    for (name, text) in theirs {
+        assert_eq!(
+            fs::read(project.path("downloads").join(name)).unwrap(),
+            text
+        );
+        let told = format!("{name} is not a download of reconcile; move it away");
+        assert!(
+            format!("{}{}", ran.stdout, ran.stderr).contains(&told),
+            "{name}: {ran:?}"
+        );
+        fs::remove_file(project.path("downloads").join(name)).unwrap();
+    }
+    assert_eq!(of_type(&ran.lines(), "error").len(), 4, "{ran:?}");
+    project.expect(0, &["download", "--subtitles"]);
+    let found = files(&project.path("downloads"));
+    all_whole(&found);
+    assert_eq!(found.len(), 16);
+}
+
+/// A kill may come between the placing and the record.
+#[test]
+fn a_film_of_ours_that_nothing_records_is_taken_for_ours() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["film"]);
+    write(&project, "film.mp4", FILM);
+    project.expect(0, &["download"]);
+    assert_eq!(json_file(&project, "downloads/film.json")["name"], "film");
+}
+
+#[test]
+fn what_was_downloaded_into_another_folder_explains_nothing_here() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["film"]);
+    project.expect(0, &["download"]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::write(elsewhere.path().join("film.mp4"), "mine").unwrap();
+    let mut command = project.command(&["download"]);
+    let output = command
+        .env("RECONCILE_DOWNLOADS", elsewhere.path())
+        .output();
+    let ran = Ran::from(output.unwrap());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(
+        fs::read(elsewhere.path().join("film.mp4")).unwrap(),
+        b"mine"
+    );
+}
+
+#[test]
+fn films_do_not_go_where_something_else_lives() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["film"]);
+    let fetched = file_requests(&heygen).len();
+    project.write("deep/videos/other.yaml", "prompt: Other.\n");
+    for (settings, what) in [
+        ("downloads: .\n", "project"),
+        ("downloads: videos\n", "manifests' folder"),
+        (
+            "downloads: deep\nmanifests: deep/videos\n",
+            "manifests' folder",
+        ),
+        ("downloads: ./.reconcile/\n", "state"),
+    ] {
+        project.set(settings);
+        for arguments in [
+            &["download"][..],
+            &["apply", "--auto-approve", "--wait", "--download"],
+        ] {
+            let ran = project.expect(1, arguments);
+            assert!(
+                ran.stderr.contains(&format!("the {what} lies there")),
+                "{ran:?}"
+            );
+        }
+    }
+    assert_eq!(heygen.sessions().len(), 1, "nothing was submitted");
+    assert_eq!(file_requests(&heygen).len(), fetched);
+}
