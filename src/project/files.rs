@@ -53,6 +53,8 @@ pub(super) struct ProjectFiles {
     pub(super) root: PathBuf,
     /// Where the state is and where secrets are: no manifest may use a file of it.
     private: Vec<PathBuf>,
+    /// Where films are put: a film would replace what its own manifest sends.
+    downloads: Option<PathBuf>,
 }
 
 impl LocalFiles for ProjectFiles {
@@ -65,6 +67,9 @@ impl LocalFiles for ProjectFiles {
     fn look(&self, said_in: &str, given: &str) -> Result<LocalFile, FileProblem> {
         let limit = "HeyGen takes at most 5368709120 (5 GiB)";
         let (path, file) = self.open(said_in, given, MAX_FILE_BYTES, limit)?;
+        if self.is_download(&path) {
+            return Err(downloaded(given));
+        }
         let read = examine(file).map_err(|e| unreadable(given, &e))?;
         Ok(LocalFile { path, ..read })
     }
@@ -117,18 +122,27 @@ impl ProjectFiles {
     pub(super) fn new(root: &Path, settings: &Settings) -> Self {
         let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
         let given = settings.private.iter().cloned();
-        let private = given.chain([PathBuf::from(&settings.state)]).map(|path| {
+        let real = |path: PathBuf| {
             let path = root.join(path);
             path.canonicalize().unwrap_or(path)
-        });
+        };
+        let private = given.chain([PathBuf::from(&settings.state)]).map(real);
+        let downloads = real(PathBuf::from(&settings.downloads));
         Self {
             private: private.filter(|path| *path != root).collect(),
+            // Where the project itself lies nothing is downloaded.
+            downloads: (!root.starts_with(&downloads)).then_some(downloads),
             root,
         }
     }
 
     pub(super) fn is_private(&self, path: &Path) -> bool {
         self.private.iter().any(|private| path.starts_with(private))
+    }
+
+    fn is_download(&self, shown: &str) -> bool {
+        let path = self.root.join(shown);
+        (self.downloads.as_ref()).is_some_and(|downloads| path.starts_with(downloads))
     }
 
     /// Where the file is, and no more of it than `most` bytes.
@@ -206,6 +220,15 @@ fn unreadable(given: &str, error: &io::Error) -> FileProblem {
         "file_unreadable",
         format!("{given} cannot be read: {error}"),
     )
+}
+
+fn downloaded(given: &str) -> FileProblem {
+    let mut problem = problem(
+        "file_in_downloads",
+        format!("{given} lies in the downloads folder, whose files reconcile replaces"),
+    );
+    problem.suggestion = Some("copy it to another folder of the project".to_owned());
+    problem
 }
 
 fn problem(code: &'static str, message: String) -> FileProblem {

@@ -147,10 +147,11 @@ impl<'a> Loader<'a> {
     fn context(&self) -> String {
         let callback = self.settings.callback_url.as_deref().unwrap_or("");
         format!(
-            "{} {} {} {callback}",
+            "{} {} {} {:?} {callback}",
             env!("CARGO_PKG_VERSION"),
             self.defaults.fingerprint(),
-            self.settings.manifests
+            self.settings.manifests,
+            self.settings.downloads
         )
     }
 

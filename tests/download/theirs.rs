@@ -105,3 +105,31 @@ fn films_do_not_go_where_something_else_lives() {
     assert_eq!(heygen.sessions().len(), 1, "nothing was submitted");
     assert_eq!(file_requests(&heygen).len(), fetched);
 }
+
+#[test]
+fn no_manifest_sends_what_a_film_would_replace() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["film"]);
+    let sends = |path: &str| {
+        let text = format!("prompt: Show this.\nfiles:\n  - path: {path}\n");
+        project.write("videos/film-1.yaml", text);
+        let ran = project.run(&["validate", "--format", "json"]);
+        (ran.code, format!("{}{}", ran.stdout, ran.stderr))
+    };
+    write(&project, "intro.mp4", FILM);
+    project.write("given/intro.mp4", FILM);
+    assert_eq!(sends("../given/intro.mp4").0, Some(0));
+    std::os::unix::fs::symlink("../downloads", project.path("given/link")).unwrap();
+    for path in ["../downloads/intro.mp4", "../given/link/intro.mp4"] {
+        let (code, told) = sends(path);
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains("file_in_downloads"), "{told}");
+    }
+    project.set("downloads: given\n");
+    assert_eq!(sends("../downloads/intro.mp4").0, Some(0));
+    assert_eq!(
+        sends("../given/intro.mp4").0,
+        Some(1),
+        "known by the index or not"
+    );
+}
