@@ -12,7 +12,7 @@ use super::connect::{Reading, connect};
 use super::context::Context;
 use super::cost;
 use super::desired;
-use super::download;
+use super::download::Download;
 use super::env;
 use super::error::CliError;
 use super::exit::Exit;
@@ -112,11 +112,11 @@ impl<'a> Apply<'a> {
     /// Locks first, so that what is shown is what is done.
     fn without_asking(&self) -> Result<Exit, CliError> {
         let desired = self.desired()?;
-        let mut ledger = self.open()?;
+        let ledger = self.open()?;
         let mut ready = self.plan(desired, ledger.recorded(), |hash| ledger.spec(hash))?;
         self.show(&ready)?;
         self.check_budget(&mut ready)?;
-        self.execute(&mut ledger, ready)
+        self.execute(ledger, ready)
     }
 
     /// Shows and asks without holding anyone up, then plans again under the lock.
@@ -139,7 +139,7 @@ impl<'a> Apply<'a> {
             self.context.say("Nothing was done.");
             return Ok(Exit::Failed);
         }
-        let mut ledger = self.open()?;
+        let ledger = self.open()?;
         let mut ready = self.plan(self.desired()?, ledger.recorded(), |hash| ledger.spec(hash))?;
         if ready.plan != shown.plan {
             return Err(
@@ -149,7 +149,7 @@ impl<'a> Apply<'a> {
         }
         ready.only_settled.clone_from(&shown.only_settled);
         ready.texts.leave_out(&ready.only_settled);
-        self.execute(&mut ledger, ready)
+        self.execute(ledger, ready)
     }
 
     fn open(&self) -> Result<Ledger, CliError> {
@@ -225,7 +225,7 @@ impl<'a> Apply<'a> {
         self.args.wait && !recorded.attempts_where(Phase::is_unfinished).is_empty()
     }
 
-    fn execute(&self, ledger: &mut Ledger, mut ready: Ready) -> Result<Exit, CliError> {
+    fn execute(&self, mut ledger: Ledger, mut ready: Ready) -> Result<Exit, CliError> {
         let mut reporter = Reporter::new(
             self.context.is_json(),
             self.context.quiet,
@@ -235,24 +235,27 @@ impl<'a> Apply<'a> {
         ledger.write(outdated_notes(&ready.desired, ledger.recorded()))?;
         let outcome = match ready.plan.is_empty() && !self.has_to_follow(ledger.recorded()) {
             true => None,
-            false => Some(self.work(ledger, &mut ready, &mut reporter)?),
+            false => Some(self.work(&mut ledger, &mut ready, &mut reporter)?),
         };
         let spent = self.spent(ledger.recorded(), &ready, outcome.as_ref());
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
-        let downloaded = self.download(ledger, &ready, &mut reporter, outcome.as_ref())?;
+        let exit = self.exit(ledger.recorded(), &ready, outcome.as_ref());
+        // Nobody waits for a download.
+        drop(ledger);
+        let downloaded = self.download(&ready, &mut reporter, outcome.as_ref());
+        // The summary is the last word, whatever came of the films.
         reporter.finish(&counts, &spent)?;
         self.say_what_is_left(outcome.as_ref());
-        let exit = self.exit(ledger.recorded(), &ready, outcome.as_ref());
-        Ok(match exit {
-            Exit::Done | Exit::OutOfTime if downloaded != Exit::Done => downloaded,
-            exit => exit,
+        Ok(match (exit, downloaded?) {
+            (_, Exit::Interrupted) => Exit::Interrupted,
+            (Exit::Done | Exit::OutOfTime, Exit::Failed) => Exit::Failed,
+            (exit, _) => exit,
         })
     }
 
     /// What is finished is fetched, also where others were not in time.
     fn download(
         &self,
-        ledger: &mut Ledger,
         ready: &Ready,
         reporter: &mut Reporter,
         outcome: Option<&Outcome>,
@@ -261,15 +264,14 @@ impl<'a> Apply<'a> {
         if !self.args.download || !ended {
             return Ok(Exit::Done);
         }
-        let after = download::After {
+        let download = Download {
             context: self.context,
             settings: &self.settings,
             state_dir: &self.state_dir,
             sandbox: self.args.planning.sandbox,
-            selection: &ready.options.selection,
-            beside: &self.args.beside,
+            lock_timeout: self.args.planning.lock_timeout,
         };
-        download::after_apply(&after, ledger, reporter)
+        download.after_apply(&ready.options.selection, &self.args.beside, reporter)
     }
 
     fn spent(&self, recorded: &Recorded, ready: &Ready, outcome: Option<&Outcome>) -> Spent {

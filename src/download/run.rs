@@ -102,13 +102,14 @@ pub enum OpenError {
     Connect(#[from] ConnectError),
 }
 
-/// Sees to it that these films are there. An error is one of the record; all others are events.
+/// Sees to it that these films are there. An error is one of the record, and ends it; all others are
+/// events.
 pub async fn run(
     tools: &Arc<Tools>,
     jobs: Vec<Job>,
     sink: &mut dyn Sink,
     stop: watch::Receiver<u32>,
-) -> Result<Counts, StateError> {
+) -> (Counts, Result<(), StateError>) {
     let mut run = Run {
         tools,
         sink,
@@ -118,25 +119,11 @@ pub async fn run(
         refused: false,
         made: Vec::new(),
     };
-    // Of several names of one video, one fetches it and the others copy.
-    let mut seen = HashSet::new();
-    let (first, mut others): (Vec<_>, Vec<_>) =
-        (jobs.into_iter()).partition(|job| seen.insert(job.attempt.key()));
-    run.all(first).await?;
-    for job in &mut others {
-        let made = run.made.iter();
-        let same = made.filter(|file| file.is_of(&job.attempt));
-        job.others.extend(same.map(|file| Other {
-            file: file.clone(),
-            is_left: false,
-        }));
-    }
-    run.all(others).await?;
+    let recorded = run.each(jobs).await;
     let counts = &mut run.counts;
     counts.not_started = run.of - counts.downloaded - counts.present - counts.failed;
-    Ok(run.counts)
+    (run.counts, recorded)
 }
-
 struct Run<'a> {
     tools: &'a Arc<Tools>,
     sink: &'a mut dyn Sink,
@@ -151,6 +138,23 @@ struct Run<'a> {
 type Ended = (Job, Result<Done, DownloadError>);
 
 impl Run<'_> {
+    async fn each(&mut self, jobs: Vec<Job>) -> Result<(), StateError> {
+        // Of several names of one video, one fetches it and the others copy.
+        let mut seen = HashSet::new();
+        let (first, mut others): (Vec<_>, Vec<_>) =
+            (jobs.into_iter()).partition(|job| seen.insert(job.attempt.key()));
+        self.all(first).await?;
+        for job in &mut others {
+            let made = self.made.iter();
+            let same = made.filter(|file| file.is_of(&job.attempt));
+            job.others.extend(same.map(|file| Other {
+                file: file.clone(),
+                is_left: false,
+            }));
+        }
+        self.all(others).await
+    }
+
     async fn all(&mut self, jobs: Vec<Job>) -> Result<(), StateError> {
         let mut waiting = jobs.into_iter();
         let mut running: JoinSet<Ended> = JoinSet::new();

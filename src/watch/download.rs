@@ -198,8 +198,8 @@ impl Work {
             recorded: &mut recorded,
             told: self.told,
         };
-        let counts = download::run(&tools, survey.jobs, &mut sink, self.stop).await;
-        let counts = counts.map_err(|e| e.to_string())?;
+        let (counts, handed) = download::run(&tools, survey.jobs, &mut sink, self.stop).await;
+        handed.map_err(|e| e.to_string())?;
         let index = tools.write_index(&recorded, &wished);
         index.map_err(|e| e.to_string())?;
         Ok(counts)

@@ -43,6 +43,45 @@ fn apply_fetches_what_it_waited_for() {
 }
 
 #[test]
+fn the_summary_is_the_last_line_also_where_downloading_breaks() {
+    let heygen = heygen();
+    let project = Project::new(Some(&heygen));
+    project.wish("a", "A.");
+    project.write("downloads/index.json", "mine");
+    for arguments in [
+        &["apply", "--auto-approve", "--wait", "--download"][..],
+        &["download"],
+    ] {
+        let ran = project.expect(1, &[arguments, &["--format", "json"]].concat());
+        assert!(ran.stderr.contains("move it away"), "{ran:?}");
+        assert_eq!(ran.lines().last().unwrap()["type"], "summary", "{ran:?}");
+    }
+    let before = project.expect(1, &["download", "--format", "json"]);
+    assert_eq!(before.summary()["present"], 1);
+}
+
+#[test]
+fn an_interrupted_download_of_apply_says_so_and_holds_nobody_up_before() {
+    let heygen = heygen();
+    let project = Project::new(Some(&heygen));
+    project.wish("a", "A.");
+    heygen.faults(json!([
+        {"kind": "slow", "ms": 60_000, "method": "GET", "path_prefix": "/files/", "times": null}
+    ]));
+    let arguments = ["apply", "--auto-approve", "--wait", "--download"];
+    let child = project.spawn(&[&arguments[..], &["--format", "json"]].concat());
+    until("it fetches", || heygen.count("GET", "/files/") > 0);
+    project.expect(0, &["apply", "--auto-approve", "--lock-timeout", "1s"]);
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    let ran = Ran::finish(child);
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    let lines = ran.lines();
+    assert_eq!(lines.last().unwrap()["type"], "summary", "{ran:?}");
+    assert_eq!(ran.summary()["downloaded"], 0);
+}
+
+#[test]
 fn the_film_before_stays_until_its_successor_is_there() {
     let heygen = Heygen::start(Config {
         render_time: Duration::from_millis(1500),

@@ -16,13 +16,11 @@ use super::interrupt::watch_interrupts;
 use super::open::{open_ledger, try_open_ledger};
 use super::select;
 use crate::apply::check_account;
-use crate::download::{
-    Counts, Event, FolderError, OpenError, Sink, Survey, Target, Tools, Wished, survey,
-};
+use crate::download::{Counts, Event, FolderError, OpenError, Sink, Survey, Tools, Wished, survey};
 use crate::output::{DownloadReporter, Reporter};
 use crate::plan::Selection;
 use crate::project::{self, Desired, Settings};
-use crate::state::{Entry, Ledger, ReadState, Recorded, StateError, open_reader};
+use crate::state::{Entry, ReadState, Recorded, StateError, open_reader};
 use crate::video::Name;
 
 pub(super) fn run(context: &Context, args: &DownloadArgs) -> Result<Exit, CliError> {
@@ -49,61 +47,130 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Result<Exit, CliErr
         context,
         settings: &settings,
         state_dir: &state_dir,
-        args,
+        sandbox: args.sandbox,
+        lock_timeout: args.lock_timeout,
     };
     let exit = exit_of(&survey, &selection);
     let waiting = survey.without.len();
-    let (counts, interrupted) = match survey.jobs.is_empty() {
-        true => (Counts::default(), false),
-        false => command.work(survey, &wished, &mut reporter)?,
-    };
+    let came = command.work(survey, &wished, &mut reporter);
     let orphans = orphans(&recorded, &wished, &desired);
     reporter.orphans(&orphans);
-    reporter.finish(&counts, waiting)?;
-    Ok(match came(&counts, interrupted) {
+    reporter.finish(&came.counts, waiting)?;
+    Ok(match came.exit(context)? {
         Exit::Done if !desired.problems.is_empty() => Exit::Failed,
         Exit::Done => exit,
         exit => exit,
     })
 }
 
-struct Download<'a> {
-    context: &'a Context,
-    settings: &'a Settings,
-    state_dir: &'a Path,
-    args: &'a DownloadArgs,
+/// What is worked with, for `apply --download` too.
+pub(super) struct Download<'a> {
+    pub(super) context: &'a Context,
+    pub(super) settings: &'a Settings,
+    pub(super) state_dir: &'a Path,
+    pub(super) sandbox: bool,
+    pub(super) lock_timeout: Duration,
+}
+
+/// What came of the films that are finished, also where it broke off.
+#[derive(Default)]
+struct Came {
+    counts: Counts,
+    interrupted: bool,
+    broken: Option<CliError>,
+}
+
+impl Came {
+    /// Interrupted comes first, then what broke, then what failed.
+    fn exit(self, context: &Context) -> Result<Exit, CliError> {
+        match (self.interrupted, self.broken) {
+            (true, broken) => {
+                broken
+                    .iter()
+                    .for_each(|error| context.say(&error.in_a_line()));
+                Ok(Exit::Interrupted)
+            }
+            (false, Some(error)) => Err(error),
+            (false, None) if self.counts.failed + self.counts.not_started > 0 => Ok(Exit::Failed),
+            (false, None) => Ok(Exit::Done),
+        }
+    }
 }
 
 impl Download<'_> {
-    fn work(
+    fn work(&self, survey: Survey, wished: &Wished, reporter: &mut DownloadReporter) -> Came {
+        let mut came = Came::default();
+        if !survey.jobs.is_empty() {
+            came.counts.not_started = survey.jobs.len();
+            came.broken = self.fetch(survey, wished, reporter, &mut came).err();
+        }
+        came
+    }
+
+    fn fetch(
         &self,
         survey: Survey,
         wished: &Wished,
         reporter: &mut DownloadReporter,
-    ) -> Result<(Counts, bool), CliError> {
-        let sandbox = self.args.sandbox;
+        came: &mut Came,
+    ) -> Result<(), CliError> {
         runtime()?.block_on(async {
-            let api = connect_reading(self.context, self.settings, self.state_dir, sandbox).await?;
-            self.check_account(&api).await?;
-            let target = (self.context).downloads(self.settings, self.state_dir, sandbox)?;
+            let mut stop = watch_interrupts()?;
+            let tools = tokio::select! {
+                tools = self.tools() => Arc::new(tools?),
+                _ = stop.changed() => {
+                    came.interrupted = true;
+                    return Ok(());
+                }
+            };
             let mut sink = Briefly {
                 context: self.context,
                 state_dir: self.state_dir,
-                timeout: self.args.lock_timeout,
+                timeout: self.lock_timeout,
                 reporter,
             };
-            let (tools, counts, interrupted) = fetch(&api, &target, survey, &mut sink).await?;
+            let (counts, recorded) =
+                crate::download::run(&tools, survey.jobs, &mut sink, stop.clone()).await;
+            (came.counts, came.interrupted) = (counts, *stop.borrow() > 0);
+            recorded?;
             let recorded = open_reader(self.state_dir)?.load()?;
-            write_index(&tools, &recorded, wished)?;
-            Ok((counts, interrupted))
+            write_index(&tools, &recorded, wished)
         })
+    }
+
+    async fn tools(&self) -> Result<Tools, CliError> {
+        let (context, settings, sandbox) = (self.context, self.settings, self.sandbox);
+        let api = connect_reading(context, settings, self.state_dir, sandbox).await?;
+        self.check_account(&api).await?;
+        let target = context.downloads(settings, self.state_dir, sandbox)?;
+        Ok(Tools::open(&target, &api.reader, env::now)?)
     }
 
     async fn check_account(&self, api: &Reading) -> Result<(), CliError> {
         let me = api.reader.me().await?;
-        let timeout = self.args.lock_timeout;
+        let timeout = self.lock_timeout;
         let mut ledger = open_ledger(self.context, self.state_dir, "download", timeout)?;
         Ok(check_account(&mut ledger, &api.base, &me, env::now())??)
+    }
+
+    /// Fetches what is finished of what was applied. The state is not locked meanwhile.
+    pub(super) fn after_apply(
+        &self,
+        selection: &Selection,
+        beside: &Beside,
+        reporter: &mut Reporter,
+    ) -> Result<Exit, CliError> {
+        reporter.rest();
+        let wished = load(self.context, self.settings).labels();
+        let mut names = names(selection, &wished);
+        names.retain(|name| wished.contains_key(name));
+        let recorded = open_reader(self.state_dir)?.load()?;
+        let survey = survey(&recorded, &names, &wished, &beside.kinds());
+        let mut films = self::reporter(self.context);
+        let came = self.work(survey, &wished, &mut films);
+        films.rest()?;
+        reporter.downloaded(came.counts.downloaded);
+        came.exit(self.context)
     }
 }
 
@@ -129,19 +196,6 @@ fn names(selection: &Selection, wished: &Wished) -> Vec<Name> {
         Selection::All => wished.keys().cloned().collect(),
         Selection::Only(names) => names.iter().cloned().collect(),
     }
-}
-
-async fn fetch(
-    api: &Reading,
-    target: &Target,
-    survey: Survey,
-    sink: &mut dyn Sink,
-) -> Result<(Arc<Tools>, Counts, bool), CliError> {
-    let stop = watch_interrupts()?;
-    let tools = Arc::new(Tools::open(target, &api.reader, env::now)?);
-    let counts = crate::download::run(&tools, survey.jobs, sink, stop.clone()).await?;
-    let interrupted = *stop.borrow() > 0;
-    Ok((tools, counts, interrupted))
 }
 
 fn write_index(tools: &Tools, recorded: &Recorded, wished: &Wished) -> Result<(), CliError> {
@@ -173,15 +227,6 @@ impl Sink for Briefly<'_> {
     }
 }
 
-/// What came of the films that are finished.
-fn came(counts: &Counts, interrupted: bool) -> Exit {
-    match counts.failed + counts.not_started {
-        _ if interrupted => Exit::Interrupted,
-        0 => Exit::Done,
-        _ => Exit::Failed,
-    }
-}
-
 /// What the names without a finished video mean: who names one wants it.
 fn exit_of(survey: &Survey, selection: &Selection) -> Exit {
     let waits = survey.without.iter().all(|without| without.waits());
@@ -202,74 +247,6 @@ fn orphans(recorded: &Recorded, wished: &Wished, desired: &Desired) -> Vec<Strin
         .filter(|name| !wished.contains_key(*name));
     let unwished = unwished.filter(|name| !desired.may_hide(name, path(name)));
     unwished.map(ToString::to_string).collect()
-}
-
-/// What `apply --download` hands over.
-pub(super) struct After<'a> {
-    pub(super) context: &'a Context,
-    pub(super) settings: &'a Settings,
-    pub(super) state_dir: &'a Path,
-    pub(super) sandbox: bool,
-    pub(super) selection: &'a Selection,
-    pub(super) beside: &'a Beside,
-}
-
-/// Fetches what is finished of what was applied.
-pub(super) fn after_apply(
-    after: &After<'_>,
-    ledger: &mut Ledger,
-    reporter: &mut Reporter,
-) -> Result<Exit, CliError> {
-    reporter.rest();
-    let wished = load(after.context, after.settings).labels();
-    let mut names = names(after.selection, &wished);
-    names.retain(|name| wished.contains_key(name));
-    let recorded = ledger.recorded();
-    let survey = survey(recorded, &names, &wished, &after.beside.kinds());
-    if survey.jobs.is_empty() {
-        reporter.downloaded(0);
-        return Ok(Exit::Done);
-    }
-    let mut sink = Along {
-        ledger,
-        reporter: self::reporter(after.context),
-    };
-    let (counts, interrupted) = runtime()?.block_on(after.fetch(survey, &wished, &mut sink))?;
-    sink.reporter.rest()?;
-    reporter.downloaded(counts.downloaded);
-    Ok(came(&counts, interrupted))
-}
-
-impl After<'_> {
-    async fn fetch(
-        &self,
-        survey: Survey,
-        wished: &Wished,
-        sink: &mut Along<'_>,
-    ) -> Result<(Counts, bool), CliError> {
-        let (context, settings) = (self.context, self.settings);
-        let api = connect_reading(context, settings, self.state_dir, self.sandbox).await?;
-        let target = context.downloads(settings, self.state_dir, self.sandbox)?;
-        let (tools, counts, interrupted) = fetch(&api, &target, survey, sink).await?;
-        write_index(&tools, sink.ledger.recorded(), wished)?;
-        Ok((counts, interrupted))
-    }
-}
-
-/// Writes into the state that is open already.
-struct Along<'a> {
-    ledger: &'a mut Ledger,
-    reporter: DownloadReporter,
-}
-
-impl Sink for Along<'_> {
-    fn record(&mut self, entries: Vec<Entry>) -> Result<(), StateError> {
-        self.ledger.write(entries)
-    }
-
-    fn event(&mut self, event: Event) {
-        self.reporter.event(&event);
-    }
 }
 
 impl From<FolderError> for CliError {
