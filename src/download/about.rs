@@ -83,12 +83,13 @@ pub(super) fn write_index(
         let Ok(Some(folder)) = root.below(&place.folders) else {
             continue;
         };
-        if seen(&folder, &place.file(Kind::Film), &file.film)?.is_none() {
+        // One that can't be looked at keeps nobody from the others.
+        let Ok(Some(_)) = seen(&folder, &place.file(Kind::Film), &file.film) else {
             continue;
-        }
+        };
         let labels = match wished.get(&file.name) {
             Some(labels) => labels.clone(),
-            None => labels_told(&folder, &place.about())?,
+            None => labels_told(&folder, &place.about()).unwrap_or_default(),
         };
         let mut film = about(file, recorded.attempt(&file.attempt), &labels);
         film["orphan"] = json!(!wished.contains_key(&file.name));

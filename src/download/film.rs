@@ -69,7 +69,10 @@ pub(super) async fn film(tools: &Tools, job: &Job) -> Result<Done, DownloadError
             Err(error) => beside = Some(error),
         }
     }
-    about::write(&work.folder, &file, &job.attempt, job.labels.as_ref())?;
+    // The film is there and is recorded, or it would be fetched again each time.
+    if let Err(error) = about::write(&work.folder, &file, &job.attempt, job.labels.as_ref()) {
+        beside = Some(error.into());
+    }
     Ok(Done {
         entries: entries(job, &file, &how),
         file,

@@ -133,3 +133,22 @@ fn no_manifest_sends_what_a_film_would_replace() {
         "known by the index or not"
     );
 }
+
+#[test]
+fn a_film_that_can_not_be_told_of_is_recorded_all_the_same() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["film", "fine"]);
+    fs::create_dir_all(project.path("downloads/film.json")).unwrap();
+    let ran = project.expect(1, &["download", "--format", "json"]);
+    assert!(ran.stdout.contains("film.json"), "{ran:?}");
+    let fetched = file_requests(&heygen).len();
+    project.expect(1, &["download"]);
+    assert_eq!(file_requests(&heygen).len(), fetched, "it is there");
+    fs::remove_file(project.path("videos/film-0.yaml")).unwrap();
+    fs::remove_file(project.path("downloads/fine.mp4")).unwrap();
+    fs::create_dir(project.path("downloads/fine.mp4")).unwrap();
+    project.expect(1, &["download"]);
+    let films = &json_file(&project, "downloads/index.json")["films"];
+    assert_eq!(films.as_array().unwrap().len(), 1);
+    assert_eq!(films[0]["name"], "film");
+}
