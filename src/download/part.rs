@@ -66,7 +66,10 @@ impl<'a> Part<'a> {
 
     /// Reads what counts of the part, and cuts off the rest.
     fn go_on(&mut self, left: Note) -> Result<(), FolderError> {
-        let read = hash_into(&mut self.hasher, &mut (&self.file).take(left.synced));
+        // Gigabytes, maybe: whatever else runs here, a server or signals, goes on meanwhile.
+        let read = tokio::task::block_in_place(|| {
+            hash_into(&mut self.hasher, &mut (&self.file).take(left.synced))
+        });
         if read.map_err(self.failed("read"))? != left.synced {
             return self.begin(None, None);
         }
