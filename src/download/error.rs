@@ -17,6 +17,8 @@ pub enum DownloadError {
     WrongLength,
     #[error("the file changed at the server while it was fetched")]
     Changed,
+    #[error("the server sends hardly anything")]
+    Slow,
     #[error("it is larger than {0} bytes")]
     TooLarge(u64),
     #[error("no space left on the disk: {needed} bytes are needed, {free} are free")]
@@ -44,7 +46,7 @@ impl DownloadError {
             Self::NoFilm => "no_film",
             Self::Link(LinkError::Insecure(_) | LinkError::Redirect(_)) => "link_refused",
             Self::Link(LinkError::Refused(_)) => "link_expired",
-            Self::Link(_) => "network",
+            Self::Link(_) | Self::Slow => "network",
             Self::WrongLength | Self::Changed => "not_whole",
             Self::TooLarge(_) => "too_large",
             Self::NoRoom { .. } => "no_room",
@@ -70,7 +72,7 @@ impl DownloadError {
         match self {
             Self::Link(LinkError::Status(status, _)) => *status == 429 || *status >= 500,
             Self::Link(LinkError::Unmeasured) => false,
-            Self::Link(_) | Self::WrongLength | Self::Changed => true,
+            Self::Link(_) | Self::WrongLength | Self::Changed | Self::Slow => true,
             _ => false,
         }
     }

@@ -1,12 +1,13 @@
 //! Fetching one file, however often the connection breaks or the link expires.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::DownloadError;
 use super::folder::Folder;
 use super::names::Kind;
 use super::part::Part;
+use super::rate::Rate;
 use crate::heygen::{Files, LinkError, ReadError, Reader, Video};
 use crate::state::Stored;
 
@@ -143,7 +144,12 @@ pub(super) async fn fetch(
             part.discard();
             return Err(error);
         }
-        if !error.may_pass() || !tries.pause(error.retry_after(), part.have()).await {
+        // What drips in is no gain: it would go on for as long as the server likes.
+        let have = match error {
+            DownloadError::Slow => 0,
+            _ => part.have(),
+        };
+        if !error.may_pass() || !tries.pause(error.retry_after(), have).await {
             return Err(error);
         }
         if matches!(error, DownloadError::Link(LinkError::Refused(_))) {
@@ -173,12 +179,17 @@ impl Transfer<'_> {
         }
         self.check_place(opened.length)?;
         self.check_room(opened.length, part.have())?;
+        let mut rate = Rate::new(Instant::now());
         while let Some(bytes) = opened.chunk().await? {
             self.check_size(part.have() + bytes.len() as u64)?;
             part.write(&bytes)
                 .map_err(|error| self.write_failed(error, opened.length, part.have()))?;
             self.fetched
                 .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            // The last bytes are welcome at any pace.
+            if opened.length != Some(part.have()) {
+                rate.came(bytes.len() as u64, Instant::now())?;
+            }
         }
         match opened.length.is_none_or(|length| length == part.have()) {
             true if part.have() > 0 || self.kind != Kind::Film => Ok(()),
