@@ -1,13 +1,13 @@
 //! All films, a few at a time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::about;
 use super::error::DownloadError;
@@ -135,7 +135,15 @@ struct Run<'a> {
     made: Vec<FileRecord>,
 }
 
-type Ended = (Job, Result<Done, DownloadError>);
+type Ended = Result<Done, DownloadError>;
+
+/// A download that panicked failed, and is told of like any other.
+fn ended(joined: Result<(Id, Ended), JoinError>) -> (Id, Ended) {
+    joined.unwrap_or_else(|error| {
+        tracing::warn!("a download broke off: {error}");
+        (error.id(), Err(DownloadError::Internal))
+    })
+}
 
 impl Run<'_> {
     async fn each(&mut self, jobs: Vec<Job>) -> Result<(), StateError> {
@@ -158,23 +166,23 @@ impl Run<'_> {
     async fn all(&mut self, jobs: Vec<Job>) -> Result<(), StateError> {
         let mut waiting = jobs.into_iter();
         let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut under_way = HashMap::new();
         let mut tick = tokio::time::interval(PROGRESS_EVERY);
         loop {
             while running.len() < AT_A_TIME && !self.refused && *self.stop.borrow() == 0 {
                 let Some(job) = waiting.next() else { break };
-                let tools = self.tools.clone();
-                running.spawn(async move {
-                    let done = film(&tools, &job).await;
-                    (job, done)
-                });
+                let (tools, of) = (self.tools.clone(), job.clone());
+                let task = running.spawn(async move { film(&tools, &of).await });
+                under_way.insert(task.id(), job);
             }
             tokio::select! {
-                ended = running.join_next() => match ended {
-                    None => return Ok(()),
-                    Some(Ok((job, done))) => self.ended(job, done)?,
-                    // It panicked, or was told to stop; it counts as not started.
-                    Some(Err(error)) => tracing::debug!("a download broke off: {error}"),
-                },
+                joined = running.join_next_with_id() => {
+                    let Some(joined) = joined else { return Ok(()) };
+                    let (id, done) = ended(joined);
+                    if let Some(job) = under_way.remove(&id) {
+                        self.ended(job, done)?;
+                    }
+                }
                 _ = tick.tick() => self.progress(),
                 Ok(()) = self.stop.changed() => {
                     // Each keeps what it has for the next time.
@@ -185,7 +193,7 @@ impl Run<'_> {
         }
     }
 
-    fn ended(&mut self, job: Job, done: Result<Done, DownloadError>) -> Result<(), StateError> {
+    fn ended(&mut self, job: Job, done: Ended) -> Result<(), StateError> {
         let done = match done {
             Ok(done) => done,
             Err(error) => {
@@ -231,5 +239,19 @@ impl Run<'_> {
             of: self.of,
             bytes: self.tools.fetched.load(Ordering::Relaxed),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_that_is_told() {
+        let mut running: JoinSet<Ended> = JoinSet::new();
+        let task = running.spawn(async { panic!("a bug") });
+        let (id, done) = ended(running.join_next_with_id().await.unwrap());
+        assert_eq!(id, task.id());
+        assert!(matches!(done, Err(DownloadError::Internal)), "{done:?}");
     }
 }
