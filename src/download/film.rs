@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::about;
 use super::error::DownloadError;
 use super::folder::{Folder, FolderError};
-use super::names::{Kind, Place};
+use super::names::{self, Kind, Place};
 use super::part::{Part, hash_into, modified, sum};
 use super::run::Tools;
 use super::survey::{Job, Other};
@@ -193,6 +193,10 @@ impl Work<'_> {
         };
         for kind in Kind::SIDECARS {
             let there = place.file(kind);
+            let (old, new) = (names::old(&there), names::old(&self.place.file(kind)));
+            if folder.file(&old)?.is_some() {
+                folder.rename(&old, &self.folder, &new)?;
+            }
             let Some(stored) = file.sidecar(kind) else {
                 continue;
             };
@@ -276,26 +280,46 @@ impl Work<'_> {
         links: &mut Links<'_>,
     ) -> Result<Sidecar, DownloadError> {
         let known = file.sidecar(kind).copied();
-        // With a new take, what lay beside the old one is of no use.
-        let had = self
-            .job
-            .own
-            .as_ref()
-            .filter(|own| (own.attempt, &own.video_id) != (file.attempt, &file.video_id));
-        let outdated = had.is_some_and(|own| own.sidecar(kind).is_some());
-        if !outdated && !self.job.extras.contains(&kind) {
+        let name = self.place.file(kind);
+        let old = names::old(&name);
+        let outdated = self.outdated(kind, file);
+        // What was put away is wanted until it is fetched, or known to be lacking.
+        let wanted = outdated.is_some() || self.folder.file(&old)?.is_some();
+        if !wanted && !self.job.extras.contains(&kind) {
             return Ok(Sidecar::Is(known));
         }
-        let name = self.place.file(kind);
         if let Some(known) = known
             && let Some(stored) = seen(&self.folder, &name, &known)?
         {
             return Ok(Sidecar::Is(Some(stored)));
         }
-        match self.fetch(kind, links).await? {
+        if let Some(outdated) = outdated {
+            self.put_away(&name, outdated)?;
+        }
+        let fetched = self.fetch(kind, links).await?;
+        self.folder.remove(&old)?;
+        match fetched {
             Some(stored) => Ok(Sidecar::Is(Some(stored))),
             None => Ok(Sidecar::Lacking),
         }
+    }
+
+    /// What lay beside the film of another take.
+    fn outdated(&self, kind: Kind, file: &FileRecord) -> Option<&Stored> {
+        let own = self.job.own.as_ref();
+        let other =
+            own.filter(|own| (own.attempt, &own.video_id) != (file.attempt, &file.video_id));
+        other.and_then(|own| own.sidecar(kind))
+    }
+
+    /// Beside a new film it would pass for a part of it. What a person made of it stays.
+    fn put_away(&self, name: &str, outdated: &Stored) -> Result<(), DownloadError> {
+        let old = names::old(name);
+        match seen(&self.folder, name, outdated)? {
+            Some(_) => self.folder.rename(name, &self.folder, &old)?,
+            None => self.folder.write(&old, b"")?,
+        }
+        Ok(())
     }
 
     async fn fetch(

@@ -7,13 +7,15 @@ use crate::state::FileRecord;
 use crate::video::Name;
 
 /// Endings of our files; a folder of such a name is another one's.
-const ENDINGS: [&str; 7] = [".mp4", ".srt", ".jpg", ".json", PART, NOTE, NEW];
+const ENDINGS: [&str; 8] = [".mp4", ".srt", ".jpg", ".json", PART, NOTE, NEW, OLD];
 /// Of a file that is being fetched.
 const PART: &str = ".reconcile-part";
 /// Of what is known of a part.
 const NOTE: &str = ".reconcile-note";
 /// Of a small file before it takes its place.
 const NEW: &str = ".reconcile-new";
+/// Of what lay beside the film before, until its successor is there or is known not to be.
+const OLD: &str = ".reconcile-old";
 /// Of all films, below the folder itself.
 pub(super) const INDEX: &str = "index.json";
 
@@ -110,6 +112,10 @@ pub(super) fn new(file: &str) -> String {
     format!(".{file}{NEW}")
 }
 
+pub(super) fn old(file: &str) -> String {
+    format!(".{file}{OLD}")
+}
+
 /// Where a film lies, as people see it.
 #[must_use]
 pub fn film_path(file: &FileRecord) -> String {
@@ -137,7 +143,9 @@ mod tests {
         let kinds = [Kind::Film].into_iter().chain(Kind::SIDECARS);
         let mut files: Vec<_> = kinds.map(|kind| place.file(kind)).collect();
         files.push(place.about());
-        let hidden = files.iter().flat_map(|f| [part(f), note(f), new(f)]);
+        let hidden = files
+            .iter()
+            .flat_map(|f| [part(f), note(f), new(f), old(f)]);
         files = files.iter().cloned().chain(hidden).collect();
         let files = files.iter().map(|file| place.path(file).to_lowercase());
         let folders = (1..=place.folders.len()).map(|n| place.folders[..n].join("/"));

@@ -162,3 +162,39 @@ fn watch_fetches_films_as_they_finish_and_comes_back_to_what_failed() {
         2
     );
 }
+
+#[test]
+fn what_lay_beside_the_film_before_is_not_left_beside_its_successor() {
+    let heygen = heygen();
+    let project = Project::new(Some(&heygen));
+    let take = |prompt: &str| {
+        project.wish("a", prompt);
+        project.expect(0, &["apply", "--auto-approve", "--wait"]);
+    };
+    let srt = project.path("downloads/a.srt");
+    let put_away = project.path("downloads/.a.srt.reconcile-old");
+    take("First.");
+    project.expect(0, &["download", "--subtitles"]);
+    assert!(srt.exists());
+
+    take("Second.");
+    let film_alone =
+        json!({"kind": "redirect", "to": "http://192.0.2.1/", "skip": 1, "times": null});
+    heygen.faults(json!([film_alone]));
+    project.expect(1, &["download"]);
+    assert!(!srt.exists() && put_away.exists());
+    assert!(json_file(&project, "downloads/a.json")["subtitles"].is_null());
+    heygen.faults(json!([]));
+    project.expect(0, &["download"]);
+    assert!(srt.exists() && !put_away.exists(), "it was still wanted");
+    assert_eq!(
+        json_file(&project, "downloads/a.json")["subtitles"],
+        "a.srt"
+    );
+
+    take("Third.");
+    heygen.faults(json!([{"kind": "film_only", "times": null}]));
+    let ran = project.expect(0, &["download", "--format", "json"]);
+    assert_eq!(of_type(&ran.lines(), "lacking")[0]["kind"], "subtitles");
+    assert!(!srt.exists() && !put_away.exists());
+}
