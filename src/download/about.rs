@@ -60,7 +60,8 @@ pub(super) fn write(
     };
     let mut value = about(file, Some(attempt), &labels);
     value["format_version"] = json!(FORMAT_VERSION);
-    folder.write_ours(&name, pretty(&value).as_bytes(), is_about)
+    folder.spare(&name, is_about)?;
+    folder.write(&name, pretty(&value).as_bytes())
 }
 
 /// The labels a manifest had when it was last there.
@@ -96,7 +97,8 @@ pub(super) fn write_index(
         films.push(film);
     }
     let index = json!({"format_version": FORMAT_VERSION, "films": films});
-    root.write_ours(INDEX, pretty(&index).as_bytes(), is_index)
+    root.spare(INDEX, is_index)?;
+    root.write(INDEX, pretty(&index).as_bytes())
 }
 
 /// Whether it tells of a film, of whichever name: files are taken along.

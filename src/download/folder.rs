@@ -268,15 +268,10 @@ impl Folder {
         Ok(Some(bytes))
     }
 
-    /// As [`Folder::write`], unless what is there is a person's: `ours` knows our files.
-    pub(super) fn write_ours(
-        &self,
-        name: &str,
-        content: &[u8],
-        ours: fn(&[u8]) -> bool,
-    ) -> Result<(), FolderError> {
+    /// Refuses to go on where a small file is a person's: `ours` knows our files.
+    pub(super) fn spare(&self, name: &str, ours: fn(&[u8]) -> bool) -> Result<(), FolderError> {
         match self.read(name)?.is_none_or(|there| ours(&there)) {
-            true => self.write(name, content),
+            true => Ok(()),
             false => Err(self.not_ours(name)),
         }
     }

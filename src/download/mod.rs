@@ -18,6 +18,7 @@ mod part;
 mod rate;
 mod run;
 mod survey;
+mod taken;
 mod transfer;
 
 pub use error::DownloadError;

@@ -152,3 +152,29 @@ fn a_film_that_can_not_be_told_of_is_recorded_all_the_same() {
     assert_eq!(films.as_array().unwrap().len(), 1);
     assert_eq!(films[0]["name"], "film");
 }
+
+#[test]
+fn a_film_that_is_taken_along_replaces_nothing_of_theirs() {
+    let heygen = heygen();
+    let project = finished(&heygen, &["old"]);
+    project.expect(0, &["download", "--subtitles"]);
+    write(&project, "new.srt", b"mine");
+    write(&project, "newer.mp4", b"mine");
+    for name in ["new", "newer"] {
+        let text = format!("name: {name}\nprompt: Show old as number 0.\n");
+        project.write("videos/film-0.yaml", text);
+        project.expect(0, &["apply", "--auto-approve", "--wait"]);
+        let ran = project.expect(1, &["download"]);
+        assert!(ran.stderr.contains("move it away"), "{ran:?}");
+    }
+    for name in ["new.srt", "newer.mp4"] {
+        let path = project.path("downloads").join(name);
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        fs::remove_file(path).unwrap();
+    }
+    let fetched = file_requests(&heygen).len();
+    project.expect(0, &["download"]);
+    all_whole(&files(&project.path("downloads")));
+    assert_eq!(file_requests(&heygen).len(), fetched);
+    assert_eq!(json_file(&project, "downloads/newer.json")["name"], "newer");
+}
