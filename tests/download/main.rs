@@ -72,14 +72,13 @@ fn collect(folder: &Path, below: &str, found: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// No file that can be seen is anything but whole, and nothing of ours is hidden but parts.
+/// No file that can be seen is anything but whole.
 fn all_whole(files: &BTreeMap<String, Vec<u8>>) {
     for (path, content) in files {
         let name = path.rsplit('/').next().unwrap();
-        if name.ends_with(".reconcile-part") || name.ends_with(".reconcile-note") {
+        if is_hidden(name) {
             continue;
         }
-        assert!(!name.ends_with(".reconcile-new"), "{path}");
         if name.ends_with(".mp4") {
             assert!(content == FILM, "{path} has {} bytes", content.len());
         }
@@ -90,9 +89,16 @@ fn all_whole(files: &BTreeMap<String, Vec<u8>>) {
 }
 
 fn hidden(files: &BTreeMap<String, Vec<u8>>) -> Vec<&str> {
-    let endings = [".reconcile-part", ".reconcile-note", ".reconcile-new"];
-    let hidden = |path: &&String| endings.iter().any(|ending| path.ends_with(ending));
-    files.keys().filter(hidden).map(String::as_str).collect()
+    let paths = files.keys().map(String::as_str);
+    paths.filter(|path| is_hidden(path)).collect()
+}
+
+/// What a kill may leave, and the next download goes on with.
+fn is_hidden(path: &str) -> bool {
+    let kinds = ["part", "note", "new", "old"];
+    kinds
+        .iter()
+        .any(|kind| path.ends_with(&format!(".reconcile-{kind}")))
 }
 
 fn json_file(project: &Project, path: &str) -> Value {
