@@ -179,8 +179,9 @@ impl Walker<'_> {
             }
             Ok(Step::Outside { folder: true }) => refuse_outside(&at, walked),
             Ok(Step::Outside { .. }) if at.is_manifest => refuse_outside(&at, walked),
-            Ok(Step::Private) => refuse_private(&at, walked),
-            Ok(Step::File(_) | Step::Other | Step::Outside { .. }) => {}
+            Ok(Step::Private { folder: true }) => refuse_private(&at, walked),
+            Ok(Step::Private { .. }) if at.is_manifest => refuse_private(&at, walked),
+            Ok(Step::File(_) | Step::Other | Step::Outside { .. } | Step::Private { .. }) => {}
             Err(e) if at.is_manifest || e.kind() != io::ErrorKind::NotFound => {
                 walked.refuse(
                     &at.path,
@@ -222,7 +223,8 @@ impl Walker<'_> {
             return Ok(Step::Outside { folder });
         };
         if self.is_private(&real) {
-            return Ok(Step::Private);
+            let folder = real.is_dir();
+            return Ok(Step::Private { folder });
         }
         let metadata = real.metadata()?;
         Ok(match () {
@@ -245,7 +247,9 @@ enum Step {
         folder: bool,
     },
     /// A link to what no manifest may show.
-    Private,
+    Private {
+        folder: bool,
+    },
 }
 
 fn refuse_outside(at: &Entry, walked: &mut Walked) {

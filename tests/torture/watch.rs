@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::moves::start;
-use crate::process::{finish, killed_at, signal, spawn, told};
+use crate::process::{finish, finish_by_hand, killed_at, signal, spawn, told};
 use crate::world::World;
 
 /// Where it dies, for those that are killed at a system call, and up to which one.
@@ -32,7 +32,8 @@ pub fn for_a_while(world: &mut World, traces: bool) -> (String, String) {
     end(&child, how, dies);
     let ran = finish(world, "watch", child);
     if let Some(beside) = beside {
-        finish(world, "apply beside a watch", beside);
+        // A name may be gone meanwhile, which is wrong usage then.
+        finish_by_hand(world, "apply beside a watch", beside);
     }
     // One that was told to stop before it could hear of it just dies.
     let heard = !ran.stdout.is_empty();
