@@ -210,10 +210,9 @@ fn a_checkout_is_one_plan_and_the_same_as_plan_makes() {
     let planned = project.run(&["plan"]).stdout;
     assert!(watcher.stdout().ends_with(&planned));
     assert_eq!(heygen.count("POST", "/v3/video-agents"), 0);
-    assert_eq!(
-        watcher.metric("reconcile_paused{reason=\"plan_limit\"}"),
-        1.0
-    );
+    until("a metric tells", || {
+        watcher.metric("reconcile_paused{reason=\"plan_limit\"}") == 1.0
+    });
 }
 
 #[test]

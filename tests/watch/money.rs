@@ -42,10 +42,9 @@ fn an_hours_limit_stops_spending_and_a_restart_does_not_reset_it() {
         watcher.metric("reconcile_waiting_submissions") == 3.0
     });
     assert_eq!(heygen.count("POST", "/v3/video-agents"), 3);
-    assert_eq!(
-        watcher.metric("reconcile_paused{reason=\"hourly_limit\"}"),
-        1.0
-    );
+    until("a metric tells", || {
+        watcher.metric("reconcile_paused{reason=\"hourly_limit\"}") == 1.0
+    });
     assert_eq!(watcher.stop("-TERM"), Some(0));
 }
 
@@ -62,7 +61,9 @@ fn a_broken_manifest_keeps_its_last_video_and_holds_up_nobody() {
     project.wish("good", "Better.");
     until("the good one is submitted", || heygen.sessions().len() == 3);
     watcher.says("videos/bad.yaml");
-    assert_eq!(watcher.metric("reconcile_manifest_problems"), 1.0);
+    until("a metric tells", || {
+        watcher.metric("reconcile_manifest_problems") == 1.0
+    });
     let bad = project.run(&["state", "show", "bad"]).stdout;
     assert!(bad.contains("sess_"), "{bad}");
 }
@@ -114,15 +115,15 @@ fn lost_answers_are_settled_and_failures_tried_again_as_their_time_comes() {
     let watcher = Watcher::start(&project, &[]);
     let completed = "reconcile_attempts{phase=\"completed\"}";
     until("all are completed", || watcher.metric(completed) == 3.0);
-    assert_eq!(watcher.metric("reconcile_oldest_unknown_seconds"), 0.0);
-    assert_eq!(
-        watcher.metric("reconcile_settled_total{result=\"adopted\"}"),
-        1.0
-    );
-    assert_eq!(
-        watcher.metric("reconcile_settled_total{result=\"not_sent\"}"),
-        1.0
-    );
+    until("a metric tells", || {
+        watcher.metric("reconcile_oldest_unknown_seconds") == 0.0
+    });
+    until("a metric tells", || {
+        watcher.metric("reconcile_settled_total{result=\"adopted\"}") == 1.0
+    });
+    until("a metric tells", || {
+        watcher.metric("reconcile_settled_total{result=\"not_sent\"}") == 1.0
+    });
     // Two that took effect, one sent again after it was proven not to have, one retry.
     assert_eq!(heygen.sessions().len(), 4);
 }
