@@ -64,10 +64,11 @@ fn one_intent(ours: &Attempt, theirs: &Attempt) -> Result<(), Conflict> {
     }
 }
 
-/// An event says more of whose session it is than a prompt.
+/// HeyGen's own answer, and an event, say more of whose session it is than a prompt.
 fn overrules(one: &Attempt, other: &Attempt) -> bool {
-    one.session_id != other.session_id
-        && one.adopted_by == Some(AdoptedBy::Event)
+    one.session_id.is_some()
+        && one.session_id != other.session_id
+        && matches!(one.adopted_by, None | Some(AdoptedBy::Event))
         && other.adopted_by == Some(AdoptedBy::Prompt)
 }
 
@@ -179,6 +180,11 @@ pub(super) mod tests {
         assert_eq!((merged.phase, merged.adopted_by), (Phase::Rendering, None));
         assert!(further(&merged, &by_event).is_err());
         assert_eq!(further(&by_prompt, &by_event).unwrap(), by_event);
+        let other = Attempt {
+            session_id: Some("c".to_owned()),
+            ..by_prompt
+        };
+        assert_eq!(further(&other, &answered).unwrap(), answered);
     }
 
     #[test]
