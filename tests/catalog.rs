@@ -310,7 +310,7 @@ fn where_nobody_answers_what_is_known_offline_is_shown() {
     project.write("videos/b.yaml", "promt: B\n");
     let ran = server.run(&project, 1, &["validate", "--online", "--format", "json"]);
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(document["errors"][0]["code"], "prompt_missing");
+    assert_eq!(document["errors"][0]["code"], "unknown_field");
     assert!(
         ran.stderr.contains("does not accept the API key"),
         "{ran:#?}"

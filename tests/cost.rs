@@ -185,7 +185,8 @@ fn since_is_an_age_or_a_date() {
         last_line(&ran).starts_with("1 video since 2020-01-01T00:00:00Z: "),
         "{ran:?}"
     );
-    project.expect(64, &["status", "--since", "30d"]);
+    let alone = project.expect(0, &["status", "--since", "30d"]);
+    assert!(last_line(&alone).contains(" since "), "{alone:?}");
     let ran = project.expect(64, &["status", "--cost", "--since", "soon"]);
     assert!(ran.stderr.contains("30d"), "{ran:?}");
 }

@@ -221,8 +221,13 @@ impl<'a> Apply<'a> {
         Ok(())
     }
 
+    /// What is downloaded has to be finished.
+    fn waits(&self) -> bool {
+        self.args.wait || self.args.download
+    }
+
     fn has_to_follow(&self, recorded: &Recorded) -> bool {
-        self.args.wait && !recorded.attempts_where(Phase::is_unfinished).is_empty()
+        self.waits() && !recorded.attempts_where(Phase::is_unfinished).is_empty()
     }
 
     fn execute(&self, mut ledger: Ledger, mut ready: Ready) -> Result<Exit, CliError> {
@@ -381,7 +386,7 @@ impl<'a> Apply<'a> {
                 request_timeout: self.settings.request_timeout,
                 settle_delay: self.settings.settle_delay,
             },
-            until: match self.args.wait {
+            until: match self.waits() {
                 true => Until::Ended,
                 false => Until::Accepted,
             },

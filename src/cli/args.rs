@@ -21,7 +21,8 @@ Words:
   attempt   one submission of a hash to HeyGen: what is paid for
   unknown   an attempt whose answer was lost; it is held, and never simply repeated
   settle    find out at HeyGen what such an attempt came to
-  adopt     take a session that HeyGen has as an attempt's";
+  adopt     take a session that HeyGen has as an attempt's
+  orphan    a record whose manifest is gone; its video stays";
 
 /// GitOps for AI videos: YAML manifests say which videos should exist; reconcile shows a plan and
 /// submits to HeyGen exactly what is new or changed, each wish at most once.
@@ -34,6 +35,8 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
+const GLOBAL: &str = "Global options";
+
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// Project directory
@@ -41,21 +44,22 @@ pub(super) struct Global {
         short = 'C',
         value_name = "DIR",
         global = true,
+        help_heading = GLOBAL,
         default_value = ".",
         hide_default_value = true
     )]
     pub(super) directory: PathBuf,
     /// Output format; `github` is for validate
-    #[arg(long, value_enum, global = true, default_value_t = Format::Text, hide_default_value = true)]
+    #[arg(long, value_enum, global = true, help_heading = GLOBAL, default_value_t = Format::Text, hide_default_value = true)]
     pub(super) format: Format,
     /// Say more on stderr (-vv for all)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Say only what went wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// When to use colour
-    #[arg(long, value_enum, global = true, default_value_t = Color::Auto, hide_default_value = true)]
+    #[arg(long, value_enum, global = true, help_heading = GLOBAL, default_value_t = Color::Auto, hide_default_value = true)]
     pub(super) color: Color,
 }
 
@@ -174,8 +178,8 @@ pub(super) struct ApplyArgs {
     /// Wait until every selected video ended
     #[arg(long)]
     pub(super) wait: bool,
-    /// Then fetch the selected videos into the downloads folder
-    #[arg(long, requires = "wait")]
+    /// Wait as well, then fetch the selected videos into the downloads folder
+    #[arg(long)]
     pub(super) download: bool,
     #[command(flatten)]
     pub(super) beside: Beside,

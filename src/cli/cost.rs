@@ -29,8 +29,8 @@ pub(super) struct CostArgs {
     /// Show what finished videos cost, by label
     #[arg(long)]
     pub(super) cost: bool,
-    /// Only what was finished since: an age (30d, 12h) or a date (2026-11-01, RFC 3339)
-    #[arg(long, value_name = "WHEN", value_parser = since, requires = "cost")]
+    /// The same, of what was finished since: an age (30d, 12h) or a date (2026-11-01, RFC 3339)
+    #[arg(long, value_name = "WHEN", value_parser = since)]
     pub(super) since: Option<Since>,
 }
 

@@ -16,7 +16,7 @@ use crate::project::Desired;
 use crate::state::{Attempt, Phase, ReadState, Record, Recorded, open_reader};
 
 pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CliError> {
-    if args.cost.cost {
+    if args.cost.cost || args.cost.since.is_some() {
         return cost::run(context, args);
     }
     context.refuse_github()?;

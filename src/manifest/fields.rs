@@ -196,6 +196,13 @@ impl<'a> Checker<'a> {
 }
 
 impl Fields {
+    /// Whether a key that is none looks like this one: it was told as such.
+    #[must_use]
+    pub fn has_unknown_like(&self, name: &str, is_known: impl Fn(&str) -> bool) -> bool {
+        let mut keys = self.entries.iter().map(|(key, _)| &*key.text);
+        keys.any(|key| !is_known(key) && nearest(key, &[name]).is_some())
+    }
+
     /// The first field of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Node> {

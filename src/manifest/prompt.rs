@@ -32,6 +32,7 @@ pub(super) fn prompt(
             checker.problem_with("prompt_twice", span, message, "keep one of them");
             None
         }
+        (false, false) if fields.get("prompt").is_none() && has_slip(fields) => None,
         (false, false) => {
             let way_out = "say what the video should show: `prompt: …`, or `prompt_file: …` with \
                            the name of a text file";
@@ -42,6 +43,12 @@ pub(super) fn prompt(
             None
         }
     }
+}
+
+/// Told already, with what was meant.
+fn has_slip(fields: &Fields) -> bool {
+    let known = |name: &str| super::field::ALL.iter().any(|field| field.name == name);
+    fields.has_unknown_like("prompt", known)
 }
 
 fn parse(checker: &mut Checker<'_>, text: &str, span: Span) -> Option<Prompt> {

@@ -276,10 +276,11 @@ fn syntax(source: &Source<'_>, error: &ScanError) -> Problem {
         .chars()
         .take_while(|c| c.is_whitespace())
         .collect();
-    let tab = indent.contains('\t');
+    let tab = indent.contains('\t') || place.text.contains(":\t");
     let mut problem = source.problem("syntax", place, format!("not YAML: {}", error.info()));
     problem.suggestion = Some(
-        "check indentation, quotes and brackets; text that holds `: ` or ` #` needs quotes"
+        "check indentation, quotes and brackets; text that holds `: ` or ` #` needs quotes, or \
+         `prompt: |` and the text indented below it"
             .to_owned(),
     );
     // The parser has a limit of its own, and meets it first where nothing is closed.
@@ -290,8 +291,8 @@ fn syntax(source: &Source<'_>, error: &ScanError) -> Problem {
     }
     if tab {
         problem.code = "tab";
-        problem.message = "a tab can't indent YAML".to_owned();
-        problem.suggestion = Some("indent with spaces".to_owned());
+        problem.message = "a tab stands where YAML wants spaces".to_owned();
+        problem.suggestion = Some("write spaces instead".to_owned());
     }
     problem
 }

@@ -52,7 +52,7 @@ impl DownloadReporter {
         } else {
             ""
         };
-        let phase = phase.unwrap_or("not submitted");
+        let phase = phase.unwrap_or("no record of it yet: run `reconcile apply`");
         self.screen.aside(&format!(
             "{}: no finished video ({phase}){earlier}",
             without.name

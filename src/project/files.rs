@@ -12,10 +12,12 @@ use super::Settings;
 use super::index::Stat;
 use crate::apply::Bytes;
 use crate::manifest::{
-    Content, ContentSource, FileProblem, LocalFile, LocalFiles, LocalText, MAX_TEXT,
+    Content, ContentSource, FileProblem, LocalFile, LocalFiles, LocalText, MAX_TEXT, nearest,
 };
 use crate::video::{MAX_FILE_BYTES, MediaType, Sha256Hasher};
 
+/// So many files of a folder are looked at for one that may be meant.
+const MOST_NEIGHBOURS: usize = 1_000;
 /// So much of a file is in memory at a time.
 const PIECE: usize = 256 << 10;
 
@@ -189,9 +191,10 @@ impl ProjectFiles {
             Ok(None) => Err(outside()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let mut problem = problem("file_missing", format!("there is no file {given}"));
-                problem.suggestion = Some(format!(
-                    "it is looked for beside the file that names it: {named}"
-                ));
+                problem.suggestion = Some(match near(&path) {
+                    Some(name) => format!("did you mean {name}?"),
+                    None => format!("it is looked for beside the file that names it: {named}"),
+                });
                 Err(problem)
             }
             Err(e) => Err(unreadable(given, &e)),
@@ -213,6 +216,19 @@ fn leaves(path: &Path) -> bool {
         }
     }
     false
+}
+
+/// A file beside the one that is missing, with nearly its name.
+fn near(missing: &Path) -> Option<String> {
+    let wanted = missing.file_name()?.to_str()?;
+    let entries = std::fs::read_dir(missing.parent()?)
+        .ok()?
+        .take(MOST_NEIGHBOURS);
+    let names: Vec<_> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    nearest(wanted, &names).map(str::to_owned)
 }
 
 fn unreadable(given: &str, error: &io::Error) -> FileProblem {

@@ -175,7 +175,8 @@ fn judge<'a>(
                 judged => judged.map_err(|refusal| tell::refused(&asked.manifest, &refusal)),
             },
             Err(FindError::Read(error)) => Err(error.into()),
-            Err(error) => Err(CliError::new(format!("{error}; nothing was recorded"))),
+            Err(error) => Err(CliError::new(format!("{error}; nothing was recorded"))
+                .hint("--session takes a session's id and --video a video's, as HeyGen's API, its webhooks and `reconcile status` tell them")),
         };
         match judged {
             Ok(adoption) => {
