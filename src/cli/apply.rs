@@ -282,7 +282,9 @@ impl<'a> Apply<'a> {
     fn spent(&self, recorded: &Recorded, ready: &Ready, outcome: Option<&Outcome>) -> Spent {
         let completed = outcome.map(|o| &o.completed);
         completed.map_or_else(Spent::default, |completed| {
-            cost::spent(self.context, &self.settings, ready, recorded, completed)
+            let spent = cost::spent(self.context, &self.settings, ready, recorded, completed);
+            let rehearsal = self.args.planning.sandbox;
+            Spent { rehearsal, ..spent }
         })
     }
 

@@ -64,7 +64,8 @@ impl Screen {
     pub(super) fn progress(&mut self, done: usize, of: usize, text: String) {
         if self.draws {
             let bar = self.bar.get_or_insert_with(bar);
-            bar.set_length(of as u64);
+            // One of nothing is drawn as full.
+            bar.set_length(of.max(1) as u64);
             bar.set_position(done as u64);
             bar.set_message(text);
         } else if !self.quiet && self.last_line.elapsed() >= LINE_EVERY {

@@ -29,6 +29,8 @@ pub struct Spent {
     pub price_per_second: f64,
     /// `label=value` and what it cost, the dearest first.
     pub labels: Vec<(String, Sum)>,
+    /// Nothing of it was paid.
+    pub rehearsal: bool,
 }
 
 #[must_use]
@@ -151,6 +153,7 @@ impl Spent {
             total: breakdown.total,
             price_per_second,
             labels,
+            rehearsal: false,
         }
     }
 
@@ -172,7 +175,11 @@ impl Spent {
                 self.total.without_length
             ));
         }
-        let total = format!("Spent: {:.0} s, {}", self.total.seconds, usd(&self.total));
+        let said = match self.rehearsal {
+            true => "Would have cost",
+            false => "Spent",
+        };
+        let total = format!("{said}: {:.0} s, {}", self.total.seconds, usd(&self.total));
         Some(match parts.is_empty() {
             true => total,
             false => format!("{total} ({})", parts.join(", ")),

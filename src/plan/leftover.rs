@@ -64,7 +64,7 @@ impl<'a> Planner<'a> {
         match self.recorded.current_attempt(&record.hash) {
             Some(a) if is_deletable(a) => {
                 self.deleted.insert(record.hash, name);
-                let text = format!("{gone}; --prune deletes its video");
+                let text = format!("{gone}; --prune deletes its video at HeyGen for good");
                 (Kind::Delete, Reason::new("pruned", text))
             }
             _ => keep("nothing_to_delete", "no finished video is known to delete"),
