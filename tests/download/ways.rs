@@ -36,7 +36,10 @@ fn apply_fetches_what_it_waited_for() {
         3
     );
     assert_eq!(project.expect(0, &arguments).summary()["downloaded"], 0);
-    project.expect(64, &["apply", "--auto-approve", "--download"]);
+    // What is to be downloaded is waited for.
+    project.wish("late", "Late.");
+    project.expect(0, &["apply", "--auto-approve", "--download"]);
+    assert!(project.path("downloads/late.mp4").exists());
     heygen.faults(json!([{"kind": "redirect", "to": "http://192.0.2.1/", "times": null}]));
     fs::remove_file(project.path("downloads/video-00.mp4")).unwrap();
     project.expect(1, &arguments);
