@@ -5,7 +5,7 @@ use super::env;
 use super::error::CliError;
 use super::select;
 use crate::output::{count, dollars};
-use crate::plan::{Budget, Options, Over, Plan, Pricing, Retry};
+use crate::plan::{Budget, Options, Over, Plan};
 use crate::project::{Desired, Settings};
 use crate::state::Recorded;
 
@@ -16,24 +16,12 @@ pub(super) fn options(
     recorded: &Recorded,
 ) -> Result<Options, CliError> {
     Ok(Options {
-        now: env::now(),
         selection: select::select(&args.names.names, desired, recorded)?,
         retry_failed: args.retry_failed,
         replace: select::names(&args.replace, desired, recorded)?,
         prune: args.prune,
-        retry: Retry {
-            max_attempts: settings.retry_max_attempts,
-            backoff: settings.retry_backoff,
-        },
-        pricing: pricing(settings),
+        ..Options::new(settings, env::now())
     })
-}
-
-pub(super) fn pricing(settings: &Settings) -> Pricing {
-    Pricing {
-        price_per_second: settings.price_per_second,
-        default_duration: settings.default_duration,
-    }
 }
 
 /// A checkout that went wrong looks like a project whose every manifest was removed.

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::project::Settings;
 use crate::spend::rounded_usd;
 
 /// The settings an estimate rests on.
@@ -16,6 +17,14 @@ pub struct Pricing {
 }
 
 impl Pricing {
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            price_per_second: settings.price_per_second,
+            default_duration: settings.default_duration,
+        }
+    }
+
     /// Dollars for `submissions` videos, to a hundredth of a cent.
     #[must_use]
     pub fn estimate_usd(&self, submissions: usize) -> f64 {

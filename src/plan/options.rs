@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Pricing;
+use crate::project::Settings;
 use crate::video::Name;
 
 #[derive(Debug, Clone)]
@@ -20,6 +21,25 @@ pub struct Options {
     pub prune: bool,
     pub retry: Retry,
     pub pricing: Pricing,
+}
+
+impl Options {
+    /// Everything is selected, and nothing asked for beyond what the settings say.
+    #[must_use]
+    pub fn new(settings: &Settings, now: Timestamp) -> Self {
+        Self {
+            now,
+            selection: Selection::All,
+            retry_failed: false,
+            replace: BTreeSet::new(),
+            prune: false,
+            retry: Retry {
+                max_attempts: settings.retry_max_attempts,
+                backoff: settings.retry_backoff,
+            },
+            pricing: Pricing::of(settings),
+        }
+    }
 }
 
 /// Which names get actions. All others still count where they share a video.

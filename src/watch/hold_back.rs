@@ -79,8 +79,8 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::plan::{Options, Pricing, Retry, Selection, plan};
-    use crate::project::Wish;
+    use crate::plan::{Options, plan};
+    use crate::project::{Settings, Wish};
     use crate::state::{Attempt, Entry, Phase, Recorded};
 
     fn name(text: &str) -> Name {
@@ -104,21 +104,7 @@ mod tests {
     }
 
     fn planned(desired: &Desired, recorded: &Recorded) -> Plan {
-        let options = Options {
-            now: Timestamp::UNIX_EPOCH,
-            selection: Selection::All,
-            retry_failed: false,
-            replace: BTreeSet::new(),
-            prune: false,
-            retry: Retry {
-                max_attempts: 3,
-                backoff: Duration::from_secs(60),
-            },
-            pricing: Pricing {
-                price_per_second: 0.03,
-                default_duration: Duration::from_secs(60),
-            },
-        };
+        let options = Options::new(&Settings::default(), Timestamp::UNIX_EPOCH);
         plan(desired, recorded, &options)
     }
 

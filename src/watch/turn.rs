@@ -20,7 +20,7 @@ use crate::apply::{
     check_account, free_slots, locate_refused, outdated_notes, survey,
 };
 use crate::heygen::ReadError;
-use crate::plan::{self, Kind, Options, Plan, Pricing, Retry, Selection};
+use crate::plan::{self, Kind, Options, Plan, Selection};
 use crate::project::{Desired, ProjectBytes, Settings};
 use crate::settle::{Delays, HeygenClock};
 use crate::state::{
@@ -247,22 +247,7 @@ impl Turns {
     }
 
     fn options(&self) -> Options {
-        let settings = &self.setup.settings;
-        Options {
-            now: (self.config.clock)(),
-            selection: Selection::All,
-            retry_failed: false,
-            replace: BTreeSet::new(),
-            prune: false,
-            retry: Retry {
-                max_attempts: settings.retry_max_attempts,
-                backoff: settings.retry_backoff,
-            },
-            pricing: Pricing {
-                price_per_second: settings.price_per_second,
-                default_duration: settings.default_duration,
-            },
-        }
+        Options::new(&self.setup.settings, (self.config.clock)())
     }
 
     fn retry_due(&self, plan: &Plan) -> Option<Instant> {

@@ -12,9 +12,9 @@ use crate::cli::connect::{Reading, connect_reading};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::planning::pricing;
 use crate::heygen::{ReadError, Reader};
 use crate::output::{Choice, Possible, choice_json, choice_text};
+use crate::plan::Pricing;
 use crate::project::Settings;
 use crate::settle::{Candidate, Question, candidates};
 use crate::state::{ReadState, Recorded, open_reader};
@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, args: &SettleArgs) -> Result<Exit, CliError
         possible: &possible,
         more,
         incognito: spec.incognito_mode,
-        estimate_usd: pricing(&settings).estimate_usd(1),
+        estimate_usd: Pricing::of(&settings).estimate_usd(1),
     };
     let mut out = std::io::stdout().lock();
     match context.is_json() {

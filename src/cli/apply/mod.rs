@@ -1,41 +1,29 @@
 //! `reconcile apply`: shows the plan, asks, and does it.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
+mod send;
+mod verdict;
 
-use tokio::time::Instant;
+use std::collections::HashSet;
 
 use super::approve;
 use super::args::ApplyArgs;
-use super::connect::{Reading, connect};
 use super::context::Context;
 use super::cost;
 use super::desired;
 use super::download::Download;
-use super::env;
 use super::error::CliError;
 use super::exit::Exit;
-use super::interrupt::watch_interrupts;
 use super::open::open_ledger;
 use super::plan::show;
 use super::planning;
-use super::prove;
 use super::refresh;
-use super::refused::refused;
-use crate::apply::{
-    End, Engine, Limits, Outcome, Pace, Parts, Texts, Until, check_account, locate_refused,
-    outdated_notes, spec_from, survey,
-};
-use crate::heygen::{Me, Writer};
+use crate::apply::{End, Outcome, Texts, locate_refused, outdated_notes, spec_from};
 use crate::output::{Reporter, Spent, count};
-use crate::plan::{self, Action, Kind, Options, Plan};
-use crate::project::{Desired, ProjectBytes, Settings};
-use crate::settle::{Delays, HeygenClock};
-use crate::state::{Attempt, Ledger, Phase, ReadState, Recorded, open_reader};
+use crate::plan::{self, Options, Plan};
+use crate::project::{Desired, Settings};
+use crate::state::{Ledger, Phase, ReadState, Recorded, open_reader};
 use crate::video::VideoHash;
-
-const REHEARSAL_POLL: Duration = Duration::from_millis(500);
+use verdict::exit;
 
 pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, CliError> {
     context.refuse_github()?;
@@ -69,14 +57,6 @@ pub(super) struct Ready {
     pub(super) texts: Texts,
     /// What is settled and, beyond the limits of one run, not sent again.
     only_settled: HashSet<VideoHash>,
-}
-
-/// What is known of HeyGen before the first request that may cost.
-struct Prepared {
-    api: Reading,
-    writer: Writer,
-    heygen_clock: HeygenClock,
-    run: Option<u64>,
 }
 
 impl<'a> Apply<'a> {
@@ -131,7 +111,7 @@ impl<'a> Apply<'a> {
         }
         self.check_budget(&mut shown)?;
         if shown.plan.is_empty() && !self.has_to_follow(&recorded) && !self.args.download {
-            return Ok(self.exit(&recorded, &shown, None));
+            return Ok(exit(&recorded, &shown, None));
         }
         if !shown.plan.is_empty()
             && !approve::ask(self.context, "Apply this? Only `yes` is a yes:")?
@@ -244,7 +224,7 @@ impl<'a> Apply<'a> {
         };
         let spent = self.spent(ledger.recorded(), &ready, outcome.as_ref());
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
-        let exit = self.exit(ledger.recorded(), &ready, outcome.as_ref());
+        let exit = exit(ledger.recorded(), &ready, outcome.as_ref());
         // Nobody waits for a download.
         drop(ledger);
         let downloaded = self.download(&ready, &mut reporter, outcome.as_ref());
@@ -300,158 +280,4 @@ impl<'a> Apply<'a> {
             _ => {}
         }
     }
-
-    fn work(
-        &self,
-        ledger: &mut Ledger,
-        ready: &mut Ready,
-        reporter: &mut Reporter,
-    ) -> Result<Outcome, CliError> {
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|e| CliError::new("cannot start").because(e))?
-            .block_on(self.talk(ledger, ready, reporter))
-    }
-
-    async fn talk(
-        &self,
-        ledger: &mut Ledger,
-        ready: &mut Ready,
-        reporter: &mut Reporter,
-    ) -> Result<Outcome, CliError> {
-        let mut stop = watch_interrupts()?;
-        let limits = self.limits(&ready.desired);
-        let prepared = tokio::select! {
-            prepared = self.prepare_to_send(ledger, ready) => prepared?,
-            _ = stop.changed() => return Ok(Outcome::interrupted()),
-        };
-        let root = &self.context.root;
-        let mut report = |event| reporter.event(&event, refused(root, &event).as_ref());
-        let mut pace = Pace::new(limits.poll_interval);
-        let engine = Engine::new(Parts {
-            ledger,
-            reader: prepared.api.reader.clone(),
-            writer: prepared.writer,
-            bytes: Arc::new(ProjectBytes::new(&self.context.root)),
-            limits,
-            clock: env::now,
-            heygen_clock: prepared.heygen_clock,
-            run: prepared.run,
-            pace: &mut pace,
-            report: &mut report,
-            stop,
-        });
-        let manifests = ready.texts.wished.clone();
-        let selection = &ready.options.selection;
-        Ok(engine.run(&ready.plan, manifests, selection).await?)
-    }
-
-    /// Everything that only reads. It may be broken off: what it wrote down stays true.
-    async fn prepare_to_send(
-        &self,
-        ledger: &mut Ledger,
-        ready: &mut Ready,
-    ) -> Result<Prepared, CliError> {
-        let sandbox = self.args.planning.sandbox;
-        let (api, writer) = connect(self.context, &self.settings, &self.state_dir, sandbox).await?;
-        let me = self.check_account(ledger, &api).await?;
-        let now = env::now();
-        let heygen_clock = HeygenClock {
-            date: me.date.unwrap_or(now),
-            seen: std::time::Instant::now(),
-        };
-        prove::the_past(self.context, self.args, ledger, &api.reader, ready).await?;
-        let run = match ready.plan.actions.iter().any(Action::may_submit) {
-            true => Some(survey(ledger, &api.reader, heygen_clock.now(), env::now()).await?),
-            false => None,
-        };
-        Ok(Prepared {
-            api,
-            writer,
-            heygen_clock,
-            run,
-        })
-    }
-
-    async fn check_account(&self, ledger: &mut Ledger, api: &Reading) -> Result<Me, CliError> {
-        let me = api.reader.me().await?;
-        check_account(ledger, &api.base, &me, env::now())??;
-        Ok(me)
-    }
-
-    fn limits(&self, desired: &Desired) -> Limits {
-        Limits {
-            max_jobs: self.settings.max_jobs,
-            poll_interval: self.poll_interval(),
-            delays: Delays {
-                request_timeout: self.settings.request_timeout,
-                settle_delay: self.settings.settle_delay,
-            },
-            until: match self.waits() {
-                true => Until::Ended,
-                false => Until::Accepted,
-            },
-            stop_superseded: self.args.stop_superseded.then(|| wished(desired)).flatten(),
-            deadline: self.args.timeout.map(|timeout| Instant::now() + timeout),
-        }
-    }
-
-    /// The stand-in renders in seconds, so a rehearsal looks more often.
-    fn poll_interval(&self) -> Duration {
-        match self.args.planning.sandbox {
-            true => self.settings.poll_interval.min(REHEARSAL_POLL),
-            false => self.settings.poll_interval,
-        }
-    }
-
-    /// The first that fits: interrupted, failed in part, out of time, done.
-    fn exit(&self, recorded: &Recorded, ready: &Ready, outcome: Option<&Outcome>) -> Exit {
-        let end = outcome.map_or(&End::Done, |o| &o.end);
-        let not_started = outcome.map_or(0, |o| o.counts.not_started);
-        match end {
-            End::Interrupted => return Exit::Interrupted,
-            End::Stopped(_) => return Exit::Failed,
-            End::Done | End::OutOfTime => {}
-        }
-        if !ready.desired.problems.is_empty() || has_trouble(recorded, ready) {
-            return Exit::Failed;
-        }
-        match end {
-            End::OutOfTime => Exit::OutOfTime,
-            _ if not_started > 0 || left_unsent(recorded, ready) => Exit::Failed,
-            _ => Exit::Done,
-        }
-    }
-}
-
-/// All that any manifest wishes; unknown while one can't be read.
-fn wished(desired: &Desired) -> Option<HashSet<VideoHash>> {
-    let hashes = desired.wishes.values().map(|wish| wish.hash);
-    desired.problems.is_empty().then(|| hashes.collect())
-}
-
-/// HeyGen never took it, and the limits of one run kept it from being sent again.
-fn left_unsent(recorded: &Recorded, ready: &Ready) -> bool {
-    let unsent = |a: &Attempt| a.phase == Phase::NotSent;
-    let mut withheld = ready.only_settled.iter();
-    withheld.any(|hash| recorded.last_attempt(hash).is_some_and(unsent))
-}
-
-/// Something selected is failed, rejected, unknown or blocked now.
-fn has_trouble(recorded: &Recorded, ready: &Ready) -> bool {
-    let blocked = ready.plan.actions.iter().any(|a| a.kind == Kind::Blocked);
-    let selection = &ready.options.selection;
-    let wished = ready
-        .desired
-        .wishes
-        .keys()
-        .filter(|n| selection.contains(n));
-    let troubled =
-        |phase: Phase| phase.is_unsettled() || matches!(phase, Phase::Failed | Phase::Rejected);
-    blocked
-        || wished
-            .filter_map(|name| recorded.records.get(name))
-            .filter_map(|record| recorded.current_attempt(&record.hash))
-            .any(|attempt| troubled(attempt.phase))
 }
