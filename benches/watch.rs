@@ -252,7 +252,7 @@ impl Bench {
     /// paid grows with each submission, nothing else may.
     fn anew(&self, mut watch: Child) {
         let settled = |watch: &Child| {
-            tokio_sleep(&self.runtime, 30_000);
+            self.until_idle(watch);
             status(watch, "VmRSS:") as f64 / 1_024.0
         };
         let end = |watch: &mut Child| {
@@ -269,6 +269,17 @@ impl Bench {
             "left alone after that: {before:.0} MB, started anew on the same record: {after:.0} MB ({:.2} ×)",
             before / after
         );
+    }
+
+    /// Lost answers are settled and failures tried again first.
+    fn until_idle(&self, watch: &Child) {
+        loop {
+            let before = cpu(watch);
+            tokio_sleep(&self.runtime, 15_000);
+            if cpu(watch) - before < 0.1 {
+                return;
+            }
+        }
     }
 
     /// Half of all manifests change at once.
