@@ -1,11 +1,13 @@
-//! The film itself: a small playable mp4 and what belongs to it, behind links that expire.
+//! The film itself: a small playable mp4 and what belongs to it, behind links that expire. No two
+//! videos have the same files: each carries the video's id.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
 
-use super::answer::{Answer, Body};
+use super::answer::Answer;
 use super::clock::now_ms;
 use super::faults::Kind;
 use super::received::Received;
@@ -14,7 +16,10 @@ use super::world::World;
 
 const VIDEO: &[u8] = include_bytes!("assets/video.mp4");
 const THUMBNAIL: &[u8] = include_bytes!("assets/thumbnail.jpg");
-const CAPTIONS: &[u8] = b"1\n00:00:00,000 --> 00:00:02,000\nA film of the sandbox.\n";
+/// A box of the film that is free for any use, with room for 64 bytes.
+const MARKED: Range<usize> = 32..104;
+/// Where another segment may stand in the thumbnail: behind the start and the JFIF header.
+const SEGMENTS_FROM: usize = 20;
 
 impl World {
     /// A link that works for a while.
@@ -48,10 +53,14 @@ impl World {
         let range = range.filter(|_| is_same && !faults.contains(&Kind::NoRanges));
         let answer = match (stage, file) {
             (Some(Stage::Completed), "video.mp4" | "captioned.mp4") => {
-                ranged("video/mp4", VIDEO, range)
+                ranged("video/mp4", film(video_id, file), range)
             }
-            (Some(Stage::Completed), "thumbnail.jpg") => ranged("image/jpeg", THUMBNAIL, range),
-            (Some(Stage::Completed), "captions.srt") => ranged("text/plain", CAPTIONS, range),
+            (Some(Stage::Completed), "thumbnail.jpg") => {
+                ranged("image/jpeg", thumbnail(video_id), range)
+            }
+            (Some(Stage::Completed), "captions.srt") => {
+                ranged("text/plain", captions(video_id), range)
+            }
             _ => return Answer::not_found("file"),
         };
         Answer {
@@ -82,11 +91,31 @@ pub(super) fn signature(video_id: &str, file: &str, expires: u64) -> String {
     format!("{:016x}", hasher.finish())
 }
 
+/// Marked at both ends, so that one put together of two shows.
+fn film(video_id: &str, file: &str) -> Bytes {
+    let mark = format!("{video_id}/{file}");
+    let mark = format!("{mark:\0<64.64}");
+    let marked = [&VIDEO[MARKED][..8], mark.as_bytes()].concat();
+    let (before, after) = (&VIDEO[..MARKED.start], &VIDEO[MARKED.end..]);
+    [before, &marked, after, &marked].concat().into()
+}
+
+/// With the id as a comment.
+fn thumbnail(video_id: &str) -> Bytes {
+    let (start, rest) = THUMBNAIL.split_at(SEGMENTS_FROM);
+    let size = 2 + u16::try_from(video_id.len()).unwrap_or(0);
+    let comment = [b"\xff\xfe", &size.to_be_bytes()[..], video_id.as_bytes()].concat();
+    [start, &comment, rest].concat().into()
+}
+
+fn captions(video_id: &str) -> Bytes {
+    format!("1\n00:00:00,000 --> 00:00:02,000\nA film of the sandbox: {video_id}\n").into()
+}
+
 /// The whole file, or the one range of it that was asked for.
-fn ranged(media_type: &'static str, file: &'static [u8], range: Option<&str>) -> Answer {
-    let whole = Answer::bytes(media_type, Bytes::from_static(file));
+fn ranged(media_type: &'static str, file: Bytes, range: Option<&str>) -> Answer {
     let Some(asked) = range.and_then(|r| parse_range(r, file.len())) else {
-        return whole;
+        return Answer::bytes(media_type, file);
     };
     let Some((from, end)) = asked else {
         let refused = "the range is beyond the end";
@@ -97,12 +126,8 @@ fn ranged(media_type: &'static str, file: &'static [u8], range: Option<&str>) ->
     };
     Answer {
         status: StatusCode::PARTIAL_CONTENT,
-        body: Body::Bytes {
-            media_type,
-            bytes: Bytes::from_static(&file[from..end]),
-        },
         range: Some(format!("bytes {from}-{}/{}", end - 1, file.len())),
-        ..whole
+        ..Answer::bytes(media_type, file.slice(from..end))
     }
 }
 

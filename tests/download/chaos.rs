@@ -5,8 +5,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::films::{film, made, whose};
 use crate::support::{Ran, until};
-use crate::{FILM, all_whole, file_requests, files, finished, heygen, hidden, of_type};
+use crate::{
+    all_whole, file_requests, files, finished, heygen, hidden, json_file, of_type, prompt,
+};
 
 /// Names that would take each other's place, or leave the folder, if anyone let them.
 const HOSTILE: [&str; 16] = [
@@ -43,9 +46,10 @@ impl Draw {
 
 fn rules(draw: &mut Draw) -> Value {
     let mut rules = Vec::new();
+    let length = film("", "").len() as u64;
     for _ in 0..80 {
         rules.push(
-            json!({"kind": "cut_file", "at": draw.below(FILM.len() as u64), "times": 2,
+            json!({"kind": "cut_file", "at": draw.below(length), "times": 2,
             "probability": 0.02}),
         );
     }
@@ -143,6 +147,17 @@ fn two_hundred_films_are_whole_or_absent_whatever_goes_wrong() {
     assert_eq!(agrees(&ran, &found), 0);
     assert_eq!(hidden(&found), [""; 0]);
     assert!(found.contains_key("a.mp4~/b.mp4") && found.contains_key("index~.json"));
+    let made = made(&heygen);
+    let index = json_file(&project, "downloads/index.json");
+    for (n, name) in names.iter().enumerate() {
+        let video_id = &made[&prompt(n, name)];
+        let mut films = index["films"].as_array().unwrap().iter();
+        let about = films.find(|film| film["name"] == *name).unwrap();
+        for (kind, file) in [("film", "video.mp4"), ("captioned", "captioned.mp4")] {
+            let film = &found[about[kind].as_str().unwrap()];
+            assert_eq!(whose(film), Some(format!("{video_id}/{file}")), "{about}");
+        }
+    }
     found.retain(|path, _| path.ends_with(".mp4"));
     assert_eq!(found.len(), 400);
     let mut after = files(&project.path(""));
@@ -192,4 +207,9 @@ fn a_download_that_is_killed_or_interrupted_leaves_nothing_half() {
         found.keys().filter(|path| path.ends_with(".mp4")).count(),
         24
     );
+    let made = made(&heygen);
+    for (n, name) in names.iter().enumerate() {
+        let mark = format!("{}/video.mp4", made[&prompt(n, name)]);
+        assert_eq!(whose(&found[&format!("{name}.mp4")]), Some(mark));
+    }
 }

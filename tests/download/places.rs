@@ -5,8 +5,9 @@ use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
+use crate::films::{film, made, whose};
 use crate::support::Ran;
-use crate::{FILM, all_whole, apply, file_requests, files, finished, heygen, json_file, of_type};
+use crate::{all_whole, apply, file_requests, files, finished, heygen, json_file, of_type, prompt};
 
 #[test]
 fn no_symbolic_link_leads_out_of_the_folder() {
@@ -45,7 +46,9 @@ fn no_symbolic_link_leads_out_of_the_folder() {
         mine.into_iter().collect::<Vec<_>>(),
         [("mine".to_owned(), b"mine".to_vec())]
     );
-    assert_eq!(fs::read(project.path("downloads/film.mp4")).unwrap(), FILM);
+    let fetched = fs::read(project.path("downloads/film.mp4")).unwrap();
+    let mark = format!("{}/video.mp4", made(&heygen)[&prompt(2, "film")]);
+    assert_eq!(whose(&fetched), Some(mark));
     assert!(
         project
             .path("downloads/film.mp4")
@@ -95,22 +98,23 @@ fn the_folder_itself_is_inside_unless_a_person_says_otherwise() {
 fn what_a_person_changed_is_fetched_again_and_what_was_only_touched_is_not() {
     let heygen = heygen();
     let project = finished(&heygen, &["film"]);
-    let film = project.path("downloads/film.mp4");
+    let path = project.path("downloads/film.mp4");
     project.expect(0, &["download"]);
     let fetched = file_requests(&heygen).len();
-    fs::write(&film, FILM).unwrap();
+    let ours = film(&made(&heygen)[&prompt(0, "film")], "video.mp4");
+    fs::write(&path, &ours).unwrap();
     project.expect(0, &["download"]);
     assert_eq!(file_requests(&heygen).len(), fetched, "touched");
-    let mut other = FILM.to_vec();
+    let mut other = ours.clone();
     other[100] ^= 1;
-    for (round, changed) in [&FILM[..100], &other, b""].into_iter().enumerate() {
-        fs::write(&film, changed).unwrap();
+    for (round, changed) in [&ours[..100], &other, b""].into_iter().enumerate() {
+        fs::write(&path, changed).unwrap();
         project.expect(0, &["download"]);
         assert_eq!(file_requests(&heygen).len(), fetched + 1 + round);
-        all_whole(&files(&project.path("downloads")));
+        assert!(fs::read(&path).unwrap() == ours);
     }
-    fs::remove_file(&film).unwrap();
-    fs::create_dir(&film).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
     let ran = project.expect(1, &["download"]);
     assert!(ran.stderr.contains("film.mp4"), "{ran:?}");
 }
@@ -138,7 +142,11 @@ fn a_renamed_wish_takes_its_files_along_and_a_second_name_copies() {
     apply(&project);
     let ran = project.expect(0, &["download", "--format", "json"]);
     assert_eq!(of_type(&ran.lines(), "downloaded")[0]["how"], "copied");
-    all_whole(&files(&project.path("downloads")));
+    let mark = format!("{}/video.mp4", made(&heygen)[&prompt(0, "old")]);
+    let found = files(&project.path("downloads"));
+    for path in ["new/er.mp4", "second.mp4"] {
+        assert_eq!(whose(&found[path]).as_ref(), Some(&mark), "{path}");
+    }
     assert_eq!(file_requests(&heygen).len(), fetched);
 
     fs::remove_file(project.path("videos/film-1.yaml")).unwrap();

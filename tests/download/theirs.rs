@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use crate::films::{film, made};
 use crate::support::Ran;
-use crate::{FILM, all_whole, file_requests, files, finished, heygen, json_file, of_type};
+use crate::{all_whole, file_requests, files, finished, heygen, json_file, of_type, prompt};
 
 fn write(project: &crate::support::Project, name: &str, text: &[u8]) {
     fs::create_dir_all(project.path("downloads")).unwrap();
@@ -14,7 +15,7 @@ fn write(project: &crate::support::Project, name: &str, text: &[u8]) {
 fn a_persons_own_files_are_not_replaced() {
     let heygen = heygen();
     let project = finished(&heygen, &["cut", "same", "told", "under", "fine"]);
-    let mut edited = FILM.to_vec();
+    let mut edited = film(&made(&heygen)[&prompt(1, "same")], "video.mp4");
     edited[100] ^= 1;
     let theirs: [(&str, &[u8]); 5] = [
         ("cut.mp4", b"mine"),
@@ -51,7 +52,8 @@ fn a_persons_own_files_are_not_replaced() {
 fn a_film_of_ours_that_nothing_records_is_taken_for_ours() {
     let heygen = heygen();
     let project = finished(&heygen, &["film"]);
-    write(&project, "film.mp4", FILM);
+    let video_id = &made(&heygen)[&prompt(0, "film")];
+    write(&project, "film.mp4", &film(video_id, "video.mp4"));
     project.expect(0, &["download"]);
     assert_eq!(json_file(&project, "downloads/film.json")["name"], "film");
 }
@@ -116,8 +118,9 @@ fn no_manifest_sends_what_a_film_would_replace() {
         let ran = project.run(&["validate", "--format", "json"]);
         (ran.code, format!("{}{}", ran.stdout, ran.stderr))
     };
-    write(&project, "intro.mp4", FILM);
-    project.write("given/intro.mp4", FILM);
+    let intro = film("intro", "video.mp4");
+    write(&project, "intro.mp4", &intro);
+    project.write("given/intro.mp4", intro);
     assert_eq!(sends("../given/intro.mp4").0, Some(0));
     std::os::unix::fs::symlink("../downloads", project.path("given/link")).unwrap();
     for path in ["../downloads/intro.mp4", "../given/link/intro.mp4"] {

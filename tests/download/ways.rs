@@ -7,8 +7,9 @@ use std::time::Duration;
 use reconcile::sandbox::Config;
 use serde_json::json;
 
+use crate::films::{made, whose};
 use crate::support::{Heygen, Project, Ran, until};
-use crate::{FILM, all_whole, files, heygen, json_file, of_type};
+use crate::{all_whole, files, heygen, json_file, of_type};
 
 #[test]
 fn apply_fetches_what_it_waited_for() {
@@ -111,8 +112,14 @@ fn the_film_before_stays_until_its_successor_is_there() {
         "{ran:?}"
     );
     assert_eq!(json_file(&project, "downloads/a.json"), first);
-    assert_eq!(fs::read(project.path("downloads/a.mp4")).unwrap(), FILM);
+    let made = made(&heygen);
+    let shows = |prompt: &str| {
+        let film = fs::read(project.path("downloads/a.mp4")).unwrap();
+        assert_eq!(whose(&film), Some(format!("{}/video.mp4", made[prompt])));
+    };
+    shows("First.");
     project.expect(0, &["apply", "--auto-approve", "--wait", "--download"]);
+    shows("Second.");
     let second = json_file(&project, "downloads/a.json");
     assert_ne!(second["hash"], first["hash"]);
     assert_eq!(

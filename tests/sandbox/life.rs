@@ -219,6 +219,50 @@ async fn a_finished_video_can_be_fetched_whole_and_in_parts() {
     assert!(page.header("content-type").starts_with("text/html"));
 }
 
+/// The kind and length of each box of an mp4.
+fn boxes(mut film: &[u8]) -> Vec<(&str, usize)> {
+    let mut boxes = Vec::new();
+    while let Some(size) = film.first_chunk() {
+        let (size, kind) = (u32::from_be_bytes(*size) as usize, &film[4..8]);
+        boxes.push((str::from_utf8(kind).unwrap(), size));
+        film = &film[size..];
+    }
+    boxes
+}
+
+#[tokio::test]
+async fn every_file_of_every_video_is_another_and_always_the_same() {
+    let sand = Sand::start(quick()).await;
+    let mut files = Vec::new();
+    for _ in 0..2 {
+        let (_, video) = finished(&sand).await;
+        for url in [
+            "video_url",
+            "captioned_video_url",
+            "subtitle_url",
+            "thumbnail_url",
+        ] {
+            let got = async || send(sand.bare("GET", &text(&video[url]))).await.body;
+            let file = got().await;
+            assert_eq!(file, got().await, "{url}");
+            files.push(file);
+        }
+    }
+    let films = files.iter().filter(|file| file[4..].starts_with(b"ftyp"));
+    for film in films {
+        let boxes = boxes(film);
+        let kinds: Vec<_> = boxes.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, ["ftyp", "free", "moov", "free", "mdat", "free"]);
+        assert_eq!(
+            boxes.iter().map(|(_, size)| size).sum::<usize>(),
+            film.len()
+        );
+    }
+    files.sort();
+    files.dedup();
+    assert_eq!(files.len(), 8);
+}
+
 #[tokio::test]
 async fn links_expire_and_a_new_answer_has_new_ones() {
     let sand = Sand::start(Config {
