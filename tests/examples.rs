@@ -52,7 +52,16 @@ fn the_first_project_is_what_init_writes_and_becomes_a_video() {
     );
     let ignored = std::fs::read_to_string(project.path(".gitignore")).unwrap();
     assert_eq!(ignored, "/.reconcile/\n/downloads/\n");
-    project.expect(0, &["apply", "--sandbox", "--wait", "--auto-approve"]);
+    let rehearse = [
+        "apply",
+        "--sandbox",
+        "--wait",
+        "--download",
+        "--auto-approve",
+    ];
+    project.expect(0, &rehearse);
+    let film = project.path(".reconcile/sandbox/downloads/welcome.mp4");
+    assert!(film.is_file());
     let status = project.expect(0, &["status", "--sandbox"]);
     assert!(
         status.stdout.contains("1 video, 1 completed"),

@@ -116,8 +116,8 @@ impl Download<'_> {
     ) -> Result<(), CliError> {
         runtime()?.block_on(async {
             let mut stop = watch_interrupts()?;
-            let tools = tokio::select! {
-                tools = self.tools() => Arc::new(tools?),
+            let (api, tools) = tokio::select! {
+                reached = self.reach() => reached?,
                 _ = stop.changed() => {
                     came.interrupted = true;
                     return Ok(());
@@ -132,18 +132,21 @@ impl Download<'_> {
             let (counts, recorded) =
                 crate::download::run(&tools, survey.jobs, &mut sink, stop.clone()).await;
             (came.counts, came.interrupted) = (counts, *stop.borrow() > 0);
+            // A rehearsal's stand-in serves the films until here.
+            drop(api);
             recorded?;
             let recorded = open_reader(self.state_dir)?.load()?;
             write_index(&tools, &recorded, wished)
         })
     }
 
-    async fn tools(&self) -> Result<Tools, CliError> {
+    async fn reach(&self) -> Result<(Reading, Arc<Tools>), CliError> {
         let (context, settings, sandbox) = (self.context, self.settings, self.sandbox);
         let api = connect_reading(context, settings, self.state_dir, sandbox).await?;
         self.check_account(&api).await?;
         let target = context.downloads(settings, self.state_dir, sandbox)?;
-        Ok(Tools::open(&target, &api.reader, env::now)?)
+        let tools = Tools::open(&target, &api.reader, env::now)?;
+        Ok((api, Arc::new(tools)))
     }
 
     async fn check_account(&self, api: &Reading) -> Result<(), CliError> {
