@@ -52,16 +52,22 @@ fn the_first_project_is_what_init_writes_and_becomes_a_video() {
     );
     let ignored = std::fs::read_to_string(project.path(".gitignore")).unwrap();
     assert_eq!(ignored, "/.reconcile/\n/downloads/\n");
-    let rehearse = [
-        "apply",
-        "--sandbox",
-        "--wait",
-        "--download",
-        "--auto-approve",
-    ];
-    project.expect(0, &rehearse);
+    let rehearse = |more: &[&str]| {
+        let arguments = [
+            "apply",
+            "--sandbox",
+            "--wait",
+            "--download",
+            "--auto-approve",
+        ];
+        let ran = project.expect(0, &[&arguments[..], more].concat());
+        assert_eq!(ran.stderr.matches("sandbox:").count(), 1, "{ran:#?}");
+    };
+    rehearse(&[]);
     let film = project.path(".reconcile/sandbox/downloads/welcome.mp4");
     assert!(film.is_file());
+    project.write("videos/welcome.yaml", "prompt: Welcome again.\n");
+    rehearse(&["--refresh"]);
     let status = project.expect(0, &["status", "--sandbox"]);
     assert!(
         status.stdout.contains("1 video, 1 completed"),

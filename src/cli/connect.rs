@@ -126,7 +126,7 @@ async fn rehearse(
     )
     .await
     .map_err(|e| CliError::new("cannot start the sandbox").because(e))?;
-    context.say("sandbox: a local stand-in for HeyGen; nothing is paid, no key is used");
+    context.say_rehearsing();
     let base = Base::parse(&sandbox.url()).map_err(|e| CliError::new(e.to_string()))?;
     Ok(Place {
         config: config(base, "sandbox".to_owned().into(), settings),

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 
 use super::args::{Color, Format, Global};
 use super::env;
@@ -20,6 +21,8 @@ pub(super) struct Context {
     pub(super) quiet: bool,
     verbose: u8,
     color: Color,
+    /// Passes when a person was told that this is a rehearsal.
+    rehearsing: Arc<Once>,
 }
 
 impl Context {
@@ -30,6 +33,7 @@ impl Context {
             quiet: global.quiet,
             verbose: global.verbose,
             color: global.color,
+            rehearsing: Arc::new(Once::new()),
         }
     }
 
@@ -110,6 +114,13 @@ impl Context {
         if !self.quiet {
             eprintln!("{text}");
         }
+    }
+
+    /// Once, however often a command connects.
+    pub(super) fn say_rehearsing(&self) {
+        self.rehearsing.call_once(|| {
+            self.say("sandbox: a local stand-in for HeyGen; nothing is paid, no key is used");
+        });
     }
 
     /// Shows what is wrong with manifests or settings, on stderr.
