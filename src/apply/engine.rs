@@ -21,7 +21,7 @@ use crate::heygen::{Answer, ReadError, Reader, Writer};
 use crate::manifest::Manifest;
 use crate::plan::{Action, Kind, Plan, Selection};
 use crate::settle::{Confirmation, Delays, HeygenClock, Look};
-use crate::state::{Attempt, AttemptKey, Ledger, StateError};
+use crate::state::{Attempt, AttemptKey, Ledger, Recorded, StateError};
 use crate::video::{Name, Sha256Hex, VideoHash};
 
 /// What bounds a run.
@@ -93,13 +93,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Told to stop before anything was sent.
+    /// Of a run that ends before anything is done.
     #[must_use]
-    pub fn interrupted() -> Self {
+    pub fn of_nothing(plan: &Plan, recorded: &Recorded, end: End) -> Self {
         Self {
-            counts: Counts::default(),
+            counts: Counts::of_nothing(plan, recorded),
             completed: HashSet::new(),
-            end: End::Interrupted,
+            end,
             wake: None,
         }
     }
@@ -223,20 +223,22 @@ impl<'a> Engine<'a> {
     }
 
     /// Does what the plan says. `manifests` holds the wish of every action that submits;
-    /// `selection` names the videos that `limits.wait` follows.
+    /// `selection` names the videos that `limits.wait` follows. Says what it came to, also where the
+    /// state broke it off.
     pub async fn run(
         mut self,
         plan: &Plan,
         manifests: HashMap<Name, Box<Manifest>>,
         selection: &Selection,
-    ) -> Result<Outcome, StateError> {
-        match self.work(plan, manifests, selection).await {
-            Ok(()) => Ok(self.outcome()),
-            Err(error) => {
-                self.tell_what_can_not_be_recorded().await;
-                Err(error)
-            }
+    ) -> (Outcome, Result<(), StateError>) {
+        let ended = self.work(plan, manifests, selection).await;
+        if ended.is_err() {
+            self.tell_what_can_not_be_recorded().await;
+            self.counts.read_off(plan, self.ledger.recorded());
+        } else {
+            self.counts.not_started += self.queue.len() + self.dependents.len();
         }
+        (self.outcome(), ended)
     }
 
     async fn work(
@@ -402,9 +404,8 @@ impl<'a> Engine<'a> {
         (self.report)(Event::Progress(progress));
     }
 
-    fn outcome(mut self) -> Outcome {
+    fn outcome(self) -> Outcome {
         let wake = self.next_due();
-        self.counts.not_started += self.queue.len() + self.dependents.len();
         Outcome {
             counts: self.counts,
             completed: self.completed,
@@ -417,20 +418,27 @@ impl<'a> Engine<'a> {
     /// nothing paid is lost.
     async fn tell_what_can_not_be_recorded(&mut self) {
         while let Some(done) = self.requests.join_next().await {
-            if let Ok(Done::Answered(job, _, answer)) = done {
-                let text = match answer {
-                    Answer::Accepted { session_id, .. } => format!(
-                        "HeyGen accepted it as session {session_id}, and that could not be recorded"
-                    ),
-                    other => format!("its answer could not be recorded: {other:?}"),
-                };
-                self.error(
-                    Some(job.name().clone()),
-                    Some(job.hash()),
-                    "unrecorded",
-                    text,
-                );
+            match done {
+                Ok(Done::Answered(job, _, Answer::Accepted { session_id, .. })) => {
+                    self.tell_unrecorded(&job, &session_id);
+                }
+                Ok(Done::Answered(job, _, other)) => {
+                    let text = format!("its answer could not be recorded: {other:?}");
+                    self.unrecorded(&job, text);
+                }
+                _ => {}
             }
         }
+    }
+
+    pub(super) fn tell_unrecorded(&mut self, job: &Job, session_id: &str) {
+        let text =
+            format!("HeyGen accepted it as session {session_id}, and that could not be recorded");
+        self.unrecorded(job, text);
+    }
+
+    fn unrecorded(&mut self, job: &Job, text: String) {
+        let (name, hash) = (job.name().clone(), job.hash());
+        self.error(Some(name), Some(hash), "unrecorded", text);
     }
 }

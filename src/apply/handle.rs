@@ -101,9 +101,10 @@ impl Engine<'_> {
             Some(_) => Phase::Rendering,
             None => Phase::Submitted,
         };
-        attempt.session_id = Some(session_id);
+        attempt.session_id = Some(session_id.clone());
         attempt.video_id = video_id;
-        self.record(attempt.clone())?;
+        self.record(attempt.clone())
+            .inspect_err(|_| self.tell_unrecorded(job, &session_id))?;
         self.pace.rate_limits = 0;
         self.queue.finish(job);
         self.follow(&attempt);

@@ -23,6 +23,7 @@ mod settling;
 mod slots;
 mod start;
 mod survey;
+mod tally;
 mod texts;
 mod timing;
 mod uploads;

@@ -314,7 +314,8 @@ impl Turns {
             stop,
         });
         let Planned { plan, texts, .. } = prepared.planned;
-        let outcome = engine.run(&plan, texts.wished, &Selection::All).await?;
+        let (outcome, ended) = engine.run(&plan, texts.wished, &Selection::All).await;
+        ended?;
         if outcome.counts.submitted > 0 {
             self.memory.gate.worked();
         }

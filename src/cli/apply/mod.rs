@@ -217,18 +217,15 @@ impl<'a> Apply<'a> {
             self.context.stdout_paint(),
         );
         reporter.start()?;
-        ledger.write(outdated_notes(&ready.desired, ledger.recorded()))?;
-        let outcome = match ready.plan.is_empty() && !self.has_to_follow(ledger.recorded()) {
-            true => None,
-            false => Some(self.work(&mut ledger, &mut ready, &mut reporter)?),
-        };
+        let (outcome, worked) = self.carry_out(&mut ledger, &mut ready, &mut reporter);
         let spent = self.spent(ledger.recorded(), &ready, outcome.as_ref());
         let counts = outcome.as_ref().map(|o| o.counts).unwrap_or_default();
         let exit = exit(ledger.recorded(), &ready, outcome.as_ref());
         // Nobody waits for a download.
         drop(ledger);
-        let downloaded = self.download(&ready, &mut reporter, outcome.as_ref());
-        // The summary is the last word, whatever came of the films.
+        let downloaded =
+            worked.and_then(|()| self.download(&ready, &mut reporter, outcome.as_ref()));
+        // The summary is the last word, whatever broke.
         reporter.finish(&counts, &spent)?;
         self.say_what_is_left(outcome.as_ref());
         Ok(match (exit, downloaded?) {
@@ -236,6 +233,25 @@ impl<'a> Apply<'a> {
             (Exit::Done | Exit::OutOfTime, Exit::Failed) => Exit::Failed,
             (exit, _) => exit,
         })
+    }
+
+    /// What it came to, if there was anything to do, and what broke it off.
+    fn carry_out(
+        &self,
+        ledger: &mut Ledger,
+        ready: &mut Ready,
+        reporter: &mut Reporter,
+    ) -> (Option<Outcome>, Result<(), CliError>) {
+        let noted = ledger.write(outdated_notes(&ready.desired, ledger.recorded()));
+        if let Err(error) = noted {
+            let nothing = Outcome::of_nothing(&ready.plan, ledger.recorded(), End::Done);
+            return (Some(nothing), Err(error.into()));
+        }
+        if ready.plan.is_empty() && !self.has_to_follow(ledger.recorded()) {
+            return (None, Ok(()));
+        }
+        let (outcome, worked) = self.work(ledger, ready, reporter);
+        (Some(outcome), worked)
     }
 
     /// What is finished is fetched, also where others were not in time.

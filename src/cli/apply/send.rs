@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Apply, Ready};
-use crate::apply::{Engine, Limits, Outcome, Pace, Parts, Until, check_account, survey};
+use crate::apply::{End, Engine, Limits, Outcome, Pace, Parts, Until, check_account, survey};
 use crate::cli::connect::{Reading, connect};
 use crate::cli::env;
 use crate::cli::error::CliError;
@@ -32,18 +32,25 @@ struct Prepared {
     run: Option<u64>,
 }
 
+/// What a run came to, and what broke it off.
+pub(super) type Ran = (Outcome, Result<(), CliError>);
+
 impl Apply<'_> {
     pub(super) fn work(
         &self,
         ledger: &mut Ledger,
         ready: &mut Ready,
         reporter: &mut Reporter,
-    ) -> Result<Outcome, CliError> {
-        tokio::runtime::Builder::new_multi_thread()
+    ) -> Ran {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|e| CliError::new("cannot start").because(e))?
-            .block_on(self.talk(ledger, ready, reporter))
+            .map_err(|e| CliError::new("cannot start").because(e));
+        let ran = runtime.and_then(|r| r.block_on(self.talk(ledger, ready, reporter)));
+        ran.unwrap_or_else(|error| {
+            let nothing = Outcome::of_nothing(&ready.plan, ledger.recorded(), End::Done);
+            (nothing, Err(error))
+        })
     }
 
     async fn talk(
@@ -51,12 +58,15 @@ impl Apply<'_> {
         ledger: &mut Ledger,
         ready: &mut Ready,
         reporter: &mut Reporter,
-    ) -> Result<Outcome, CliError> {
+    ) -> Result<Ran, CliError> {
         let mut stop = watch_interrupts()?;
         let limits = self.limits(&ready.desired);
         let prepared = tokio::select! {
             prepared = self.prepare_to_send(ledger, ready) => prepared?,
-            _ = stop.changed() => return Ok(Outcome::interrupted()),
+            _ = stop.changed() => {
+                let (plan, recorded) = (&ready.plan, ledger.recorded());
+                return Ok((Outcome::of_nothing(plan, recorded, End::Interrupted), Ok(())));
+            }
         };
         let root = &self.context.root;
         let mut report = |event| reporter.event(&event, refused(root, &event).as_ref());
@@ -76,7 +86,8 @@ impl Apply<'_> {
         });
         let manifests = ready.texts.wished.clone();
         let selection = &ready.options.selection;
-        Ok(engine.run(&ready.plan, manifests, selection).await?)
+        let (outcome, ended) = engine.run(&ready.plan, manifests, selection).await;
+        Ok((outcome, ended.map_err(CliError::from)))
     }
 
     /// Everything that only reads. It may be broken off: what it wrote down stays true.
