@@ -5,10 +5,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::films::{film, made, whose};
+use crate::films::{film, whose};
 use crate::support::{Ran, until};
 use crate::{
-    all_whole, file_requests, files, finished, heygen, hidden, json_file, of_type, prompt,
+    all_whole, file_requests, files, finished, heygen, hidden, json_file, made, of_type, prompt,
 };
 
 /// Names that would take each other's place, or leave the folder, if anyone let them.

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::films::{film, made, whose};
+use crate::films::{film, whose};
 use crate::support::Ran;
-use crate::{all_whole, file_requests, files, finished, heygen, hidden, of_type, prompt};
+use crate::{all_whole, file_requests, files, finished, heygen, hidden, made, of_type, prompt};
 
 fn ranges(requests: &[Value]) -> Vec<Option<&str>> {
     requests

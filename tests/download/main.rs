@@ -1,5 +1,7 @@
 //! Downloads through the real binary: every film whole or absent, none outside the folder.
 
+#[path = "../support/films.rs"]
+mod films;
 #[path = "../support/small.rs"]
 mod small;
 #[path = "../support/mod.rs"]
@@ -7,18 +9,16 @@ mod support;
 
 mod chaos;
 mod disk;
-mod films;
 mod links;
 mod places;
 mod theirs;
 mod ways;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
-use films::{film, made, whose};
+use films::{files, film, is_hidden, not_whole, whose};
 use reconcile::sandbox::Config;
 use serde_json::{Value, json};
 use support::{Heygen, Project};
@@ -54,56 +54,23 @@ fn apply(project: &Project) {
     project.expect(0, &[arguments.as_slice(), all.as_slice()].concat());
 }
 
-/// Every file below a folder with its content, by path; links are not followed.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    collect(folder, "", &mut found);
-    found
-}
-
-fn collect(folder: &Path, below: &str, found: &mut BTreeMap<String, Vec<u8>>) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries {
-        let entry = entry.unwrap();
-        let path = format!("{below}{}", entry.file_name().to_str().unwrap());
-        match entry.file_type().unwrap() {
-            kind if kind.is_dir() => collect(&entry.path(), &format!("{path}/"), found),
-            kind if kind.is_symlink() => drop(found.insert(path, b"a link".to_vec())),
-            _ => drop(found.insert(path, fs::read(entry.path()).unwrap())),
-        }
-    }
+/// The video that each prompt became; of several the last.
+fn made(heygen: &Heygen) -> HashMap<String, String> {
+    let sessions = heygen.sessions().into_iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    sessions
+        .map(|s| (text(&s["request"]["prompt"]), text(&s["video_id"])))
+        .collect()
 }
 
 /// No file that can be seen is anything but whole.
 fn all_whole(files: &BTreeMap<String, Vec<u8>>) {
-    for (path, content) in files {
-        let name = path.rsplit('/').next().unwrap();
-        if is_hidden(name) {
-            continue;
-        }
-        if name.ends_with(".mp4") {
-            let length = content.len();
-            assert!(whose(content).is_some(), "{path} has {length} bytes");
-        }
-        if name.ends_with(".json") {
-            let _: Value = serde_json::from_slice(content).unwrap();
-        }
-    }
+    assert_eq!(not_whole(files), [""; 0]);
 }
 
 fn hidden(files: &BTreeMap<String, Vec<u8>>) -> Vec<&str> {
     let paths = files.keys().map(String::as_str);
     paths.filter(|path| is_hidden(path)).collect()
-}
-
-/// What a kill may leave, and the next download goes on with.
-fn is_hidden(path: &str) -> bool {
-    let kinds = ["part", "note", "new", "old"];
-    kinds
-        .iter()
-        .any(|kind| path.ends_with(&format!(".reconcile-{kind}")))
 }
 
 fn json_file(project: &Project, path: &str) -> Value {

@@ -5,9 +5,11 @@ use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
-use crate::films::{film, made, whose};
+use crate::films::{film, whose};
 use crate::support::Ran;
-use crate::{all_whole, apply, file_requests, files, finished, heygen, json_file, of_type, prompt};
+use crate::{
+    all_whole, apply, file_requests, files, finished, heygen, json_file, made, of_type, prompt,
+};
 
 #[test]
 fn no_symbolic_link_leads_out_of_the_folder() {

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::films::{film, made};
+use crate::films::film;
 use crate::support::Ran;
-use crate::{all_whole, file_requests, files, finished, heygen, json_file, of_type, prompt};
+use crate::{all_whole, file_requests, files, finished, heygen, json_file, made, of_type, prompt};
 
 fn write(project: &crate::support::Project, name: &str, text: &[u8]) {
     fs::create_dir_all(project.path("downloads")).unwrap();

@@ -7,9 +7,9 @@ use std::time::Duration;
 use reconcile::sandbox::Config;
 use serde_json::json;
 
-use crate::films::{made, whose};
+use crate::films::whose;
 use crate::support::{Heygen, Project, Ran, until};
-use crate::{all_whole, files, heygen, json_file, of_type};
+use crate::{all_whole, files, heygen, json_file, made, of_type};
 
 #[test]
 fn apply_fetches_what_it_waited_for() {

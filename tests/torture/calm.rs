@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::checks::check;
+use crate::downloads;
 use crate::evidence::Evidence;
 use crate::process::{APPLY, finish, spawn, told};
 use crate::tally::count;
@@ -31,7 +32,7 @@ pub fn come_to_rest(world: &mut World) {
     let evidence = Evidence::gather(world);
     world.broken.extend(check(&evidence));
     tally_up(&evidence, world);
-    films_are_whole(world);
+    downloads::are_whole(world);
     one_more_sends_nothing(world);
 }
 
@@ -80,26 +81,6 @@ fn one_more_sends_nothing(world: &mut World) {
     let sent = world.heygen.count("POST", "/v3/video-agents") - before;
     if sent > 0 {
         world.broke("nothing left to do", format!("one more apply sends {sent}"));
-    }
-}
-
-/// Whatever happened on the way, each finished video has its film, of the recorded length.
-fn films_are_whole(world: &mut World) {
-    let child = spawn(world.project.command(&["download", "-q"]));
-    let ran = finish(world, "download in the calm", child);
-    for video in world.project.status() {
-        let name = video["name"].as_str().unwrap();
-        if video["phase"] != "completed" || !world.wishes.now.contains_key(name) {
-            continue;
-        }
-        let path = world.project.path(&format!("downloads/{name}.mp4"));
-        let bytes = std::fs::metadata(path).map(|m| m.len()).ok();
-        if bytes.is_none() || bytes != video["file"]["bytes"].as_u64() {
-            world.broke(
-                "every film is whole",
-                format!("{video}: {bytes:?}, {ran:#?}"),
-            );
-        }
     }
 }
 

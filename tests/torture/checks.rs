@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use reconcile::state::{Attempt, Phase};
+use reconcile::state::{AdoptedBy, Attempt, Phase};
 
 use crate::evidence::{Evidence, Session, string};
 use crate::wishes::{Wish, short};
@@ -12,10 +12,12 @@ type Rule = fn(&Evidence, &mut Vec<String>);
 
 /// Every way in which the rules are broken.
 pub fn check(evidence: &Evidence) -> Vec<String> {
-    let rules: [(&str, Rule); 8] = [
+    let rules: [(&str, Rule); 10] = [
         ("paid once", paid_once),
         ("nothing sent again that took effect", not_repeated),
         ("nothing forgotten", not_forgotten),
+        ("what was adopted stays", adoptions_stay),
+        ("what was adopted is not paid for", adoptions_pay),
         ("nothing under the wrong name", right_names),
         ("no stranger's video in place of ours", no_stranger),
         ("no name stuck", not_stuck),
@@ -75,11 +77,43 @@ fn not_forgotten(evidence: &Evidence, broken: &mut Vec<String>) {
     }
 }
 
-/// What a name shows was made from what its manifest says.
+/// Whatever a person said is a name's is its content's for good, and nobody else's.
+fn adoptions_stay(evidence: &Evidence, broken: &mut Vec<String>) {
+    for adopted in &evidence.adopted {
+        let session = evidence.session(&adopted.session);
+        let has = |a: &&Attempt| session.is_some_and(|s| s.is_of(a));
+        let attempts: Vec<_> = evidence.attempts().filter(has).collect();
+        match attempts.as_slice() {
+            [one] if one.hash.to_string() == adopted.hash && by_person(one) => {}
+            others => broken.push(format!("{adopted:?} is in the state as {others:?}")),
+        }
+    }
+}
+
+fn by_person(attempt: &Attempt) -> bool {
+    attempt.adopted_by == Some(AdoptedBy::Person)
+}
+
+/// What it answers is asked for again only after it failed or was deleted, or where another take was
+/// asked for.
+fn adoptions_pay(evidence: &Evidence, broken: &mut Vec<String>) {
+    for adopted in &evidence.adopted {
+        let session = evidence.session(&adopted.session);
+        let answers = session.is_some_and(|s| s.status != "failed" && s.video_exists);
+        let later = &evidence.sessions[adopted.made..];
+        let paid: Vec<_> = later.iter().filter(|s| s.hash == adopted.hash).collect();
+        let asked_for = evidence.replaces.get(&adopted.hash).copied();
+        if answers && paid.len() > asked_for.unwrap_or_default() {
+            broken.push(format!("{adopted:?} and then {paid:?}"));
+        }
+    }
+}
+
+/// What a name shows was made from what its manifest says, or is what a person said it is.
 fn right_names(evidence: &Evidence, broken: &mut Vec<String>) {
     for (name, wish) in &evidence.wishes {
         let shown = &evidence.status[name];
-        let session = evidence.session(&string(&shown["session_id"]));
+        let session = evidence.shown(name);
         if string(&shown["hash"]) != wish.hash() {
             if !evidence.is_held(name, wish) {
                 broken.push(format!(
@@ -87,20 +121,21 @@ fn right_names(evidence: &Evidence, broken: &mut Vec<String>) {
                     short(&wish.hash())
                 ));
             }
-        } else if let Some(session) = session.filter(|s| !is_of(s, wish)) {
+        } else if let Some(session) = session.filter(|s| !is_of(evidence, s, wish)) {
             broken.push(format!("{name} wishes {wish:?} and shows {session:?}"));
         }
     }
 }
 
-fn is_of(session: &Session, wish: &Wish) -> bool {
-    session.prompt == wish.prompt && (session.foreign || session.hash == wish.hash())
+fn is_of(evidence: &Evidence, session: &Session, wish: &Wish) -> bool {
+    let hash = wish.hash();
+    let made = session.prompt == wish.prompt && (session.foreign || session.hash == hash);
+    made || evidence.is_adopted(session, &hash)
 }
 
 fn no_stranger(evidence: &Evidence, broken: &mut Vec<String>) {
     for attempt in evidence.attempts() {
-        let session = attempt.session_id.as_deref();
-        let Some(session) = session.and_then(|id| evidence.session(id)) else {
+        let Some(session) = evidence.session_of(attempt).flatten() else {
             continue;
         };
         let key = attempt.idempotency_key();
@@ -154,7 +189,7 @@ fn explainable(evidence: &Evidence, broken: &mut Vec<String>) {
 }
 
 fn unexplained(evidence: &Evidence, attempt: &Attempt, undecidable: bool) -> Option<&'static str> {
-    let session = attempt.session_id.as_deref().map(|id| evidence.session(id));
+    let session = evidence.session_of(attempt);
     let ended = |status: &str| session.flatten().is_some_and(|s| s.status == status);
     let is_wished = |(name, wish): &(String, Wish)| {
         wish.hash() == attempt.hash.to_string() && !evidence.is_held(name, wish)

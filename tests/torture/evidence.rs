@@ -5,13 +5,18 @@ use std::collections::{HashMap, HashSet};
 use reconcile::state::{Attempt, ReadState, Recorded, open_reader};
 use serde_json::{Value, json};
 
+use crate::adopt::Adopted;
 use crate::wishes::Wish;
 use crate::world::World;
+
+/// `callback_id` of what others make.
+pub const THEIRS: &str = "someone-else";
 
 /// A session as the server knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
     pub id: String,
+    pub video_id: String,
     pub foreign: bool,
     pub hash: String,
     pub key: String,
@@ -35,6 +40,7 @@ pub struct Evidence {
     pub wishes: Vec<(String, Wish)>,
     /// Another take was asked for, of which hash how often.
     pub replaces: HashMap<String, usize>,
+    pub adopted: Vec<Adopted>,
     prompts: HashMap<String, String>,
 }
 
@@ -53,11 +59,12 @@ impl Evidence {
         let status = world.project.status().into_iter();
         let plan = world.project.plan()["actions"].as_array().unwrap().clone();
         Self {
-            sessions: world.heygen.sessions().iter().map(session).collect(),
+            sessions: world.heygen.sessions().iter().map(Session::from).collect(),
             posts: posts(world),
             status: status.map(|v| (string(&v["name"]), v)).collect(),
             wishes: world.wishes.now.clone().into_iter().collect(),
             replaces: world.replaces.clone(),
+            adopted: world.adopted.clone(),
             recorded,
             without_text,
             plan,
@@ -71,6 +78,28 @@ impl Evidence {
 
     pub fn session(&self, id: &str) -> Option<&Session> {
         self.sessions.iter().find(|s| s.id == id)
+    }
+
+    /// What an attempt says it has; `Some(None)` if the server does not know it.
+    pub fn session_of(&self, attempt: &Attempt) -> Option<Option<&Session>> {
+        let has = attempt.session_id.as_ref().or(attempt.video_id.as_ref());
+        has.map(|_| self.sessions.iter().find(|s| s.is_of(attempt)))
+    }
+
+    /// What a name shows.
+    pub fn shown(&self, name: &str) -> Option<&Session> {
+        let (session, video) = (
+            &self.status[name]["session_id"],
+            &self.status[name]["video_id"],
+        );
+        let is = |s: &&Session| *session == s.id || (session.is_null() && *video == s.video_id);
+        self.sessions.iter().find(is)
+    }
+
+    /// Whether a person said that a session is of this content.
+    pub fn is_adopted(&self, session: &Session, hash: &str) -> bool {
+        let said = |a: &Adopted| a.session == session.id && a.hash == hash;
+        self.adopted.iter().any(said)
     }
 
     pub fn ours(&self) -> impl Iterator<Item = &Session> {
@@ -146,16 +175,29 @@ impl Evidence {
     }
 }
 
-fn session(value: &Value) -> Session {
-    Session {
-        id: string(&value["session_id"]),
-        foreign: value["foreign"] == json!(true),
-        hash: string(&value["callback_id"]),
-        key: string(&value["idempotency_key"]),
-        prompt: string(&value["request"]["prompt"]),
-        status: string(&value["status"]),
-        made_ms: value["made_ms"].as_u64().unwrap(),
-        video_exists: value["video_exists"] == json!(true),
+impl From<&Value> for Session {
+    fn from(value: &Value) -> Self {
+        Self {
+            id: string(&value["session_id"]),
+            video_id: string(&value["video_id"]),
+            foreign: value["callback_id"] == THEIRS,
+            hash: string(&value["callback_id"]),
+            key: string(&value["idempotency_key"]),
+            prompt: string(&value["request"]["prompt"]),
+            status: string(&value["status"]),
+            made_ms: value["made_ms"].as_u64().unwrap(),
+            video_exists: value["video_exists"] == json!(true),
+        }
+    }
+}
+
+impl Session {
+    /// Whether an attempt has it. One that was adopted by its video may not know the session.
+    pub fn is_of(&self, attempt: &Attempt) -> bool {
+        match &attempt.session_id {
+            Some(id) => *id == self.id,
+            None => attempt.video_id.as_ref() == Some(&self.video_id),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub fn some(rng: &mut Rng) -> Vec<Value> {
     let mut rules: Vec<_> = (0..rng.within(0..4)).map(|_| on_submission(rng)).collect();
     rules.extend((0..rng.within(0..2)).map(|_| on_session(rng)));
     rules.extend((0..rng.within(0..2)).map(|_| on_read(rng)));
+    rules.extend((0..rng.within(0..3)).map(|_| on_film(rng)));
     if rng.one_in(3) {
         rules.extend(trap(rng));
     }
@@ -101,6 +102,23 @@ fn on_session(rng: &mut Rng) -> Value {
         }
     };
     with_chance(rng, json!({"kind": kind, "method": method}))
+}
+
+/// What becomes of a film on its way.
+fn on_film(rng: &mut Rng) -> Value {
+    let (at, ms) = (rng.within(0..22_000), rng.within(20..200));
+    let kind = match rng.within(0..10) {
+        0..=2 => json!({"slow": {"ms": ms}}),
+        3..=5 => json!({"cut_file": {"at": at}}),
+        6 => json!({"wrong_length": {"more": at}}),
+        7 => json!("no_ranges"),
+        8 => json!("forbidden"),
+        _ => json!("drop_before"),
+    };
+    with_chance(
+        rng,
+        json!({"kind": kind, "method": "GET", "path_prefix": "/files/"}),
+    )
 }
 
 fn on_read(rng: &mut Rng) -> Value {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use reconcile::state::{Attempt, Recorded};
 
-use crate::evidence::string;
+use crate::adopt::THEIR_OWN;
+use crate::evidence::{Session, string};
 use crate::process::{finish_by_hand, spawn, told};
 use crate::world::World;
 
@@ -54,9 +55,14 @@ fn export(world: &mut World) -> (String, String) {
 }
 
 /// Into the state it came from, which knows more by now. What was submitted since is compared with
-/// HeyGen's sessions then, and strangers there would be a matter for a person: there are none.
+/// HeyGen's sessions then, and strangers there would be a matter for a person: there are none, but for
+/// what was adopted, and what has no prompt of ours.
 fn import(world: &mut World) -> (String, String) {
-    let strangers = world.heygen.sessions().iter().any(|s| s["foreign"] == true);
+    let sessions = world.heygen.sessions();
+    let strangers = sessions.iter().map(Session::from).any(|session| {
+        let adopted = world.adopted.iter().any(|a| a.session == session.id);
+        session.foreign && !adopted && !session.prompt.starts_with(THEIR_OWN)
+    });
     let file = export_file(world);
     if strangers {
         return nothing("state import");

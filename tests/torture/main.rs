@@ -3,10 +3,14 @@
 //!
 //! `TORTURE_ROUNDS` (100), `TORTURE_SEED` (the first one, 1), `TORTURE_THREADS` (6). See CONTRIBUTING.md.
 
+mod adopt;
 mod calm;
 mod checks;
+mod downloads;
 mod evidence;
 mod faults;
+#[path = "../support/films.rs"]
+mod films;
 mod hand;
 mod lag;
 mod moves;

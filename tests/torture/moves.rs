@@ -3,8 +3,10 @@
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::adopt;
+use crate::downloads;
 use crate::faults;
 use crate::hand;
 use crate::process::{APPLY, finish, killed_at, signal, spawn, told};
@@ -26,9 +28,13 @@ const CALLS: [(&str, u64); 8] = [
     ("epoll_wait", 12),
 ];
 
+/// What is never sent is not waited for any longer.
+const PATIENCE: Duration = Duration::from_secs(6);
+
 /// What an apply may be told, and in how many it is.
-const FLAGS: [(&str, u64); 5] = [
+const FLAGS: [(&str, u64); 6] = [
     ("--wait", 2),
+    ("--download", 4),
     ("--prune", 6),
     ("--refresh", 6),
     ("--stop-superseded", 6),
@@ -38,6 +44,9 @@ const FLAGS: [(&str, u64); 5] = [
 /// One step: new wishes, new faults, and a run that may not live to its end.
 pub fn step(world: &mut World, traces: bool) {
     world.change_wishes();
+    if !world.rng.one_in(3) {
+        adopt::somebody_makes_a_video(world);
+    }
     let mut rules = faults::some(&mut world.rng);
     if world.names_first && !world.is_vouched() {
         rules.retain(|rule| {
@@ -48,14 +57,17 @@ pub fn step(world: &mut World, traces: bool) {
         world.tell(format!("fault {rule}"));
     }
     world.heygen.faults(json!(rules));
-    if world.rng.one_in(3) {
-        let (kind, said) = hand::by_hand(world);
+    let adopts = world.rng.one_in(2);
+    let by_hand = world.rng.one_in(3).then(|| hand::by_hand(world));
+    let adopted = adopts.then(|| adopt::adopt(world, traces, true));
+    for (kind, said) in by_hand.into_iter().chain(adopted) {
         count(&kind);
         world.tell(format!("{kind}: {said}"));
     }
     let seen = world.heygen.requests().len();
     let (kind, said) = act(world, traces);
     spares_what_is_wished(world, seen);
+    downloads::none_is_half(world);
     count(&kind);
     world.tell(format!("{kind}: {said}"));
 }
@@ -76,7 +88,14 @@ fn spares_what_is_wished(world: &mut World, seen: usize) {
     let hashes: Vec<_> = world.wishes.now.values().map(Wish::hash).collect();
     for session in world.heygen.sessions() {
         let named = |id: &&&str| session["video_id"] == **id || session["session_id"] == **id;
-        let hash = session["callback_id"].as_str().unwrap();
+        let mut adopted = world
+            .adopted
+            .iter()
+            .filter(|a| session["session_id"] == *a.session);
+        let hash = match adopted.next() {
+            Some(adopted) => &adopted.hash,
+            None => session["callback_id"].as_str().unwrap(),
+        };
         let replaced = world.replaces.contains_key(hash);
         if ended.iter().any(|id| named(&id)) && hashes.iter().any(|h| h == hash) && !replaced {
             world.broke("what is wished is spared", &session);
@@ -200,7 +219,8 @@ fn killed_at_a_request(world: &mut World) -> (String, String) {
     let seen = world.heygen.requests().len();
     let wanted = world.rng.within(1..4);
     let (mut child, what) = start(world);
-    let held = wait_for_posts(world, &mut child, seen, wanted);
+    let is_post = |r: &Value| r["method"] == "POST";
+    let held = wait_for_requests(world, &mut child, seen, (wanted, PATIENCE), is_post);
     let _ = child.kill();
     let ran = finish(world, "apply", child);
     let when = if before { "before" } else { "after" };
@@ -211,14 +231,21 @@ fn killed_at_a_request(world: &mut World) -> (String, String) {
     (kind, format!("{what}: request {wanted}: {}", told(&ran)))
 }
 
-fn wait_for_posts(world: &World, child: &mut Child, seen: usize, wanted: u64) -> bool {
+/// Whether so many requests of a kind arrive while it runs.
+pub fn wait_for_requests(
+    world: &World,
+    child: &mut Child,
+    seen: usize,
+    (wanted, patience): (u64, Duration),
+    is_one: impl Fn(&Value) -> bool,
+) -> bool {
     let begun = Instant::now();
-    while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(6) {
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < patience {
         let path = format!("/_sandbox/requests?since={seen}");
         let (_, answer) = world.heygen.send("GET", &path, None, None);
         let requests = answer["data"].as_array().unwrap();
-        let posts = requests.iter().filter(|r| r["method"] == "POST").count();
-        if posts as u64 >= wanted {
+        let arrived = requests.iter().filter(|r| is_one(r)).count();
+        if arrived as u64 >= wanted {
             return true;
         }
         std::thread::sleep(Duration::from_millis(1));

@@ -8,6 +8,7 @@ use reconcile::sandbox::Config;
 use reconcile::state::{ReadState, Recorded, open_reader};
 use serde_json::Value;
 
+use crate::adopt::Adopted;
 use crate::rng::Rng;
 use crate::support::{Heygen, Project};
 use crate::wishes::Wishes;
@@ -24,6 +25,9 @@ pub struct World {
     pub wishes: Wishes,
     /// Another take was asked for, of which hash how often.
     pub replaces: HashMap<String, usize>,
+    pub adopted: Vec<Adopted>,
+    /// A watch fetches films as well.
+    pub fetches: bool,
     /// What was done and what came of it, for whoever has to understand a failure.
     pub story: Vec<String>,
     /// Rules that were broken on the way.
@@ -58,6 +62,7 @@ impl World {
                 "not honoured"
             },
         );
+        let fetches = rng.one_in(2);
         let heygen = Heygen::start(config);
         let project = Project::new(Some(&heygen));
         project.write(
@@ -66,7 +71,7 @@ impl World {
                 "poll_interval: 20ms\nsettle_delay: {SETTLE_DELAY_MS}ms\n\
                  request_timeout: {REQUEST_TIMEOUT_MS}ms\nmax_jobs: {max_jobs}\n\
                  retry: {{max_attempts: 3, backoff: 10ms}}\n\
-                 watch: {{quiet: 15ms, resync: 200ms, max_submissions_per_hour: 100000}}\n"
+                 watch: {{quiet: 15ms, resync: 200ms, max_submissions_per_hour: 100000, download: {fetches}}}\n"
             ),
         );
         let wishes = Wishes::new(&mut rng);
@@ -77,6 +82,8 @@ impl World {
             project,
             wishes,
             replaces: HashMap::new(),
+            adopted: Vec::new(),
+            fetches,
             story: vec![told],
             broken: Vec::new(),
         };
