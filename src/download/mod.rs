@@ -15,6 +15,7 @@ mod film;
 mod folder;
 mod names;
 mod part;
+mod placed;
 mod rate;
 mod run;
 mod survey;

@@ -7,7 +7,9 @@ use crate::state::FileRecord;
 use crate::video::Name;
 
 /// Endings of our files; a folder of such a name is another one's.
-const ENDINGS: [&str; 8] = [".mp4", ".srt", ".jpg", ".json", PART, NOTE, NEW, OLD];
+const ENDINGS: [&str; 9] = [
+    ".mp4", ".srt", ".jpg", ".json", PART, NOTE, NEW, OLD, PLACED,
+];
 /// Of a file that is being fetched.
 const PART: &str = ".reconcile-part";
 /// Of what is known of a part.
@@ -16,6 +18,8 @@ const NOTE: &str = ".reconcile-note";
 const NEW: &str = ".reconcile-new";
 /// Of what lay beside the film before, until its successor is there or is known not to be.
 const OLD: &str = ".reconcile-old";
+/// Of what is known of a file that is in its place and not on record yet.
+const PLACED: &str = ".reconcile-placed";
 /// Of all films, below the folder itself.
 pub(super) const INDEX: &str = "index.json";
 
@@ -116,6 +120,10 @@ pub(super) fn old(file: &str) -> String {
     format!(".{file}{OLD}")
 }
 
+pub(super) fn placed(file: &str) -> String {
+    format!(".{file}{PLACED}")
+}
+
 /// Where a film lies, as people see it.
 #[must_use]
 pub fn film_path(file: &FileRecord) -> String {
@@ -145,7 +153,7 @@ mod tests {
         files.push(place.about());
         let hidden = files
             .iter()
-            .flat_map(|f| [part(f), note(f), new(f), old(f)]);
+            .flat_map(|f| [part(f), note(f), new(f), old(f), placed(f)]);
         files = files.iter().cloned().chain(hidden).collect();
         let files = files.iter().map(|file| place.path(file).to_lowercase());
         let folders = (1..=place.folders.len()).map(|n| place.folders[..n].join("/"));

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::folder::{Folder, FolderError};
 use super::names;
+use super::placed;
 use crate::heygen::Resume;
 use crate::state::Stored;
 use crate::video::Sha256Hex;
@@ -155,6 +156,9 @@ impl<'a> Part<'a> {
         }
         let synced = tokio::task::block_in_place(|| self.file.sync_all());
         synced.map_err(self.failed("sync"))?;
+        if !is_ours {
+            placed::note(self.folder, self.name, self.sum())?;
+        }
         self.folder.remove(&names::note(self.name))?;
         let modified = modified(&self.file).map_err(self.failed("examine"))?;
         let stored = Stored {

@@ -13,7 +13,8 @@ use super::about;
 use super::error::DownloadError;
 use super::film::{Done, How, film};
 use super::folder::{Folder, FolderError, Target};
-use super::names::Kind;
+use super::names::{Kind, Place};
+use super::placed;
 use super::survey::{Job, Other, Wished};
 use crate::heygen::{ConnectError, Files, Reader};
 use crate::state::{Attempt, Entry, FileRecord, Recorded, StateError};
@@ -34,8 +35,8 @@ pub struct Tools {
 
 /// Who records and tells what happens.
 pub trait Sink: Send {
-    /// Durable when it returns.
-    fn record(&mut self, entries: Vec<Entry>) -> Result<(), StateError>;
+    /// Whether it is durable when it returns, or will be later.
+    fn record(&mut self, entries: Vec<Entry>) -> Result<bool, StateError>;
     fn event(&mut self, event: Event);
 }
 
@@ -86,6 +87,19 @@ impl Tools {
             clock,
             fetched: AtomicU64::new(0),
         })
+    }
+
+    /// What the record tells of needs no note. One that stays is looked for again.
+    fn forget_placed(&self, file: &FileRecord) {
+        let place = Place::of(&file.name);
+        let forget = |folder: Folder| {
+            let mut kinds = [Kind::Film].into_iter().chain(Kind::SIDECARS);
+            kinds.try_for_each(|kind| placed::forget(&folder, &place.file(kind)))
+        };
+        let folder = self.root.below(&place.folders);
+        if let Err(error) = folder.and_then(|folder| folder.map_or(Ok(()), forget)) {
+            tracing::warn!("{error}");
+        }
     }
 
     /// Writes `index.json`, if what it tells changed.
@@ -201,7 +215,9 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        self.sink.record(done.entries)?;
+        if self.sink.record(done.entries)? {
+            self.tools.forget_placed(&done.file);
+        }
         self.made.push(done.file.clone());
         for kind in done.lacking {
             let name = job.name.clone();

@@ -9,6 +9,7 @@ use super::film::{How, Work, seen};
 use super::folder::{Folder, FolderError};
 use super::names::{self, Kind, Place};
 use super::part::Part;
+use super::placed;
 use super::survey::Other;
 use crate::state::{FileRecord, Stored};
 
@@ -38,12 +39,26 @@ impl Work<'_> {
             for kind in Kind::SIDECARS {
                 (other.file.sidecar(kind)).map_or(Ok(()), |stored| self.guard(kind, stored))?;
             }
-            folder.rename(&there, &self.folder, &name)?;
+            self.take(&folder, &there, Kind::Film, &stored)?;
             self.take_sidecars(&other.file)?;
             return Ok(Some((stored, moved)));
         }
         let copied = self.copy(&folder, &there, &name, &stored)?;
         Ok(copied.map(|stored| (stored, How::Copied)))
+    }
+
+    fn take(
+        &self,
+        folder: &Folder,
+        there: &str,
+        kind: Kind,
+        stored: &Stored,
+    ) -> Result<(), DownloadError> {
+        let name = self.place.file(kind);
+        if !self.is_ours(kind)? {
+            placed::note(&self.folder, &name, stored.sha256)?;
+        }
+        Ok(folder.rename(there, &self.folder, &name)?)
     }
 
     /// What lies beside a film goes where it goes.
@@ -63,7 +78,7 @@ impl Work<'_> {
             };
             if let Some(stored) = seen(&folder, &there, stored)? {
                 self.guard(kind, &stored)?;
-                folder.rename(&there, &self.folder, &self.place.file(kind))?;
+                self.take(&folder, &there, kind, &stored)?;
             }
         }
         // A file of that name that is not ours, here or there, is told of when this film is.
@@ -81,12 +96,14 @@ impl Work<'_> {
     /// Whether what is in the place of a file was downloaded, whatever became of it since. In another
     /// folder than the recorded one it has to be unchanged.
     pub(super) fn is_ours(&self, kind: Kind) -> Result<bool, DownloadError> {
+        let name = self.place.file(kind);
         let own = self.job.own.as_ref();
-        let Some((own, stored)) = own.and_then(|own| Some((own, own.sidecar(kind)?))) else {
-            return Ok(false);
-        };
-        let here = own.folder == self.tools.shown;
-        Ok(here || seen(&self.folder, &self.place.file(kind), stored)?.is_some())
+        if let Some((own, stored)) = own.and_then(|own| Some((own, own.sidecar(kind)?)))
+            && (own.folder == self.tools.shown || seen(&self.folder, &name, stored)?.is_some())
+        {
+            return Ok(true);
+        }
+        Ok(placed::holds(&self.folder, &name)?)
     }
 
     /// A file that is not ours stays, unless it is what would come into its place.

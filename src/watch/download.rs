@@ -213,15 +213,15 @@ struct ToLoop<'a> {
 }
 
 impl Sink for ToLoop<'_> {
-    fn record(&mut self, entries: Vec<Entry>) -> Result<(), StateError> {
+    fn record(&mut self, entries: Vec<Entry>) -> Result<bool, StateError> {
         if entries.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         for entry in entries.iter().cloned() {
             self.recorded.put(entry);
         }
         let _ = self.told.send(Told::Done(entries));
-        Ok(())
+        Ok(false)
     }
 
     fn event(&mut self, event: Event) {

@@ -2,11 +2,17 @@
 
 use std::fs;
 
-use crate::films::film;
-use crate::support::Ran;
-use crate::{all_whole, file_requests, files, finished, heygen, json_file, made, of_type, prompt};
+use reconcile::state::{Holder, Lock};
+use serde_json::json;
 
-fn write(project: &crate::support::Project, name: &str, text: &[u8]) {
+use crate::films::{film, whose};
+use crate::support::{Heygen, Project, Ran, until};
+use crate::{
+    all_whole, apply, file_requests, files, finished, heygen, hidden, json_file, made, of_type,
+    prompt,
+};
+
+fn write(project: &Project, name: &str, text: &[u8]) {
     fs::create_dir_all(project.path("downloads")).unwrap();
     fs::write(project.path("downloads").join(name), text).unwrap();
 }
@@ -180,4 +186,61 @@ fn a_film_that_is_taken_along_replaces_nothing_of_theirs() {
     all_whole(&files(&project.path("downloads")));
     assert_eq!(file_requests(&heygen).len(), fetched);
     assert_eq!(json_file(&project, "downloads/newer.json")["name"], "newer");
+}
+
+/// What came in place and could not be recorded, as after a kill in between, is ours: the next take
+/// replaces it. What a person made of it is theirs.
+#[test]
+fn a_film_that_was_placed_and_not_recorded_is_replaced_by_the_next_take_unless_it_was_changed() {
+    let heygen = heygen();
+    let project = Project::new(Some(&heygen));
+    let names = ["left", "changed"];
+    for name in names {
+        project.wish(name, &format!("First {name}."));
+    }
+    apply(&project);
+    for name in names {
+        placed_and_not_recorded(&heygen, &project, name);
+    }
+    let mut edited = fs::read(project.path("downloads/changed.mp4")).unwrap();
+    edited[100] ^= 1;
+    write(&project, "changed.mp4", &edited);
+    for name in names {
+        project.wish(name, &format!("Second {name}."));
+    }
+    apply(&project);
+    project.expect(1, &["download"]);
+    let found = files(&project.path("downloads"));
+    assert!(found["changed.mp4"] == edited);
+    let second = &made(&heygen)["Second left."];
+    assert_eq!(
+        whose(&found["left.mp4"]),
+        Some(format!("{second}/video.mp4"))
+    );
+    fs::remove_file(project.path("downloads/changed.mp4")).unwrap();
+    project.expect(0, &["download"]);
+    assert_eq!(hidden(&files(&project.path("downloads"))), [""; 0]);
+}
+
+/// The state is locked from the moment that the film is asked for.
+fn placed_and_not_recorded(heygen: &Heygen, project: &Project, name: &str) {
+    heygen.faults(json!([
+        {"kind": {"slow": {"ms": 300}}, "method": "GET", "path_prefix": "/files/"}
+    ]));
+    let before = file_requests(heygen).len();
+    let mut child = project.spawn(&["download", name, "--lock-timeout", "0s"]);
+    until("it fetches", || file_requests(heygen).len() > before);
+    let lock = Lock::try_acquire(&project.path(".reconcile"), &holder()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    drop(lock);
+    assert!(project.path(&format!("downloads/{name}.mp4")).exists());
+}
+
+fn holder() -> Holder {
+    Holder {
+        pid: std::process::id(),
+        host: "here".into(),
+        command: "a test".into(),
+        since: jiff::Timestamp::UNIX_EPOCH,
+    }
 }

@@ -62,7 +62,7 @@ pub fn not_whole(files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
 
 /// What a kill may leave, and the next download goes on with.
 pub fn is_hidden(path: &str) -> bool {
-    let kinds = ["part", "note", "new", "old"];
+    let kinds = ["part", "note", "new", "old", "placed"];
     kinds
         .iter()
         .any(|kind| path.ends_with(&format!(".reconcile-{kind}")))

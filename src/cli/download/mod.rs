@@ -215,13 +215,14 @@ struct Briefly<'a> {
 }
 
 impl Sink for Briefly<'_> {
-    fn record(&mut self, entries: Vec<Entry>) -> Result<(), StateError> {
+    fn record(&mut self, entries: Vec<Entry>) -> Result<bool, StateError> {
         if entries.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         tokio::task::block_in_place(|| {
             let (context, dir) = (self.context, self.state_dir);
-            try_open_ledger(context, dir, "download", self.timeout)?.write(entries)
+            try_open_ledger(context, dir, "download", self.timeout)?.write(entries)?;
+            Ok(true)
         })
     }
 
