@@ -56,13 +56,21 @@ impl EmbeddedState {
 
     fn write_anew_if_needed(&mut self) -> Result<(), StateError> {
         let journal = self.journal.journal();
-        let doubted = match self.journal.is_torn() {
+        // Entries come before texts: texts alone show that the entries were lost.
+        let oldest_text = match self.journal.end() == journal.start() {
+            true => self.objects.oldest(),
+            false => None,
+        };
+        let doubted = match self.journal.is_torn() || oldest_text.is_some() {
             true => Some(Doubted::Repaired),
             false => self.journal.is_foreign().then_some(Doubted::Restored),
         };
         let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
         let rewrite = match doubted {
-            Some(cause) => rewrite::doubting(self.lock.dir(), journal, cause, self.lock.since())?,
+            Some(cause) => {
+                let now = self.lock.since();
+                rewrite::doubting(self.lock.dir(), journal, cause, oldest_text, now)?
+            }
             None => match rewrite::compacting(self.lock.dir(), journal, index.live())? {
                 Some(rewrite) => rewrite,
                 None => return Ok(()),

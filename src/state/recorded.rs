@@ -25,7 +25,7 @@ pub struct Recorded {
 }
 
 /// How far back a state that has just begun looks for submissions it may have forgotten.
-pub(super) const NEW_LOOKS_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+const NEW_LOOKS_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long before the newest entry what is missing may have begun.
 pub(super) const MARGIN: SignedDuration = SignedDuration::from_mins(15);
 
@@ -191,6 +191,14 @@ impl Recorded {
         let since = newest.min(at).saturating_sub(MARGIN).ok()?;
         let since = since.saturating_sub(self.ahead_of_heygen()).ok()?;
         Some(self.doubted_since(cause, since, at))
+    }
+
+    /// The vouch of a state that may lack everything since something that is known, or at least since
+    /// a week ago.
+    pub(super) fn doubt_since(&self, cause: Doubted, known: Timestamp, now: Timestamp) -> Vouch {
+        let week = now.checked_sub(NEW_LOOKS_BACK).unwrap_or(now);
+        let since = known.checked_sub(MARGIN).unwrap_or(known).min(week);
+        self.doubted_since(cause, since, now)
     }
 
     /// What was doubted before stays so.

@@ -43,15 +43,19 @@ pub(super) fn compacting(
     }
 }
 
-/// What counts, and that what was written last may be missing.
+/// What counts, and that what was written last may be missing. Where nothing is left, all since the
+/// oldest text.
 pub(super) fn doubting(
     dir: &Path,
     journal: &Journal,
     cause: Doubted,
+    oldest_text: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<NewJournal, StateError> {
     let mut live = journal.live()?;
-    if let Some(vouch) = live.recorded.doubt_the_last(cause, Some(now)) {
+    let all = || oldest_text.map(|text| live.recorded.doubt_since(cause, text, now));
+    let vouch = live.recorded.doubt_the_last(cause, Some(now)).or_else(all);
+    if let Some(vouch) = vouch {
         let since = vouch.unproven.map_or(now, |unproven| unproven.since);
         tracing::warn!(
             "{}; it may not know of what was submitted since {since:.0}",

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::Lost;
 use crate::state::journal::{Live, Salvage};
-use crate::state::recorded::{MARGIN, NEW_LOOKS_BACK};
 use crate::state::{Doubted, Recorded, Vouch};
 use crate::video::{Name, VideoHash};
 
@@ -51,10 +50,7 @@ impl Findings {
             .into_iter()
             .chain(orphaned)
             .min();
-        let reaches = reaches.and_then(|time| time.checked_sub(MARGIN).ok());
-        let week = now.checked_sub(NEW_LOOKS_BACK).unwrap_or(now);
-        let since = reaches.map_or(week, |time| time.min(week));
-        recorded.doubted_since(cause, since, now)
+        recorded.doubt_since(cause, reaches.unwrap_or(now), now)
     }
 
     fn without_attempts(&self) -> impl Iterator<Item = (&Name, Timestamp)> {
